@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "base/macro.h"
+#include "base/string-table.h"
+#include "base/time.h"
+#include "gate/process.h"
+
+/* The gate sees each use of a probe's node and, where the kernel can, decides it. Three
+ * implementations stand behind this header; none sends anything to a probe. */
+
+typedef struct Gate Gate;
+typedef struct GateNode GateNode;
+
+typedef enum GateKind {
+        GATE_POLL,     /* inotify wakes a scan of /proc; needs no right */
+        GATE_FANOTIFY, /* the kernel names who opened; needs CAP_SYS_ADMIN */
+        GATE_BPF,      /* sees and binds */
+        _GATE_KIND_MAX,
+} GateKind;
+
+/* "poll", "fanotify", "bpf" */
+DECLARE_STRING_TABLE(gate_kind, GateKind);
+
+/* Somebody who has the node open. */
+typedef struct GateHolder {
+        Process *process;
+        Usec since;   /* when it was first seen, CLOCK_BOOTTIME */
+        bool claimed; /* the debug interface is claimed through usbfs and this is the only
+                       * process that has the node open; false also when it cannot be told */
+} GateHolder;
+
+/* Called from the event loop after the holders of a node, or its claim, changed. */
+typedef void (*GateChanged)(GateNode *node, void *userdata);
+
+/* Start the best implementation available; wanted limits it to one kind, or is _GATE_KIND_MAX
+ * for any. 0, or a negative errno (with a wanted kind: why it is not to be had). */
+int gate_new(sd_event *event, GateKind wanted, GateChanged changed, void *userdata, Gate **ret);
+Gate *gate_free(Gate *gate); /* all nodes must have been removed */
+DEFINE_CLEANUP(Gate *, gate_free)
+GateKind gate_get_kind(const Gate *gate);
+
+/* Processes that are not to count as holders: ourselves and our workers. */
+void gate_ignore_process(Gate *gate, pid_t pid);
+void gate_unignore_process(Gate *gate, pid_t pid);
+
+/* Watch a node from now on, starting with a scan for who has it open already. interface_path
+ * is the sysfs folder of the debug interface, whose "driver" link tells a claim. The gate
+ * calls changed only if there is a holder. */
+int gate_add_node(Gate *gate, const char *node, const char *interface_path, void *node_userdata,
+                  GateNode **ret);
+GateNode *gate_remove_node(GateNode *node);
+
+void *gate_node_userdata(GateNode *node);
+
+/* The holders now, sorted by since. The array is the gate's, valid until the next event. */
+const GateHolder *gate_node_holders(const GateNode *node, size_t *ret_n);
+
+/* Whether some program has claimed the debug interface (its driver is usbfs). */
+bool gate_node_is_claimed(const GateNode *node);
+
+/* Look again now, rather than at the next event. */
+int gate_node_rescan(GateNode *node);

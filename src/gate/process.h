@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/macro.h"
+#include "base/time.h"
+
+/* A process, and who it is. A pid alone is never trusted: the pidfd is opened first and checked
+ * again after everything was read, so that all members speak of one process. */
+typedef struct Process {
+        pid_t pid;
+        int pidfd;  /* -EBADF when it could not be opened */
+        Usec start; /* when it started, on CLOCK_BOOTTIME (proc_pid_stat(5), field 22) */
+        uid_t uid;
+        char *user;      /* name of uid, or its number */
+        char *command;   /* comm, printable */
+        char *exe;       /* path; NULL when we may not read it */
+        char *cmdline;   /* arguments joined by spaces, printable; NULL likewise. Private:
+                          * shown to its own user and to root only */
+        char *unit;      /* systemd system or user unit; NULL if none */
+        char *session;   /* logind session id; NULL if none */
+        char *terminal;  /* "pts/3"; NULL if none */
+        char *container; /* "docker:0123…", "podman:…", "flatpak:…" …; NULL if none */
+        pid_t parent;
+        char *parent_command; /* NULL when the parent is gone (1 or a subreaper took it over) */
+} Process;
+
+/* Read who pid is. -ESRCH when it is gone. */
+int process_new(pid_t pid, Process **ret);
+Process *process_free(Process *process);
+DEFINE_CLEANUP(Process *, process_free)
+
+/* Whether that very process, not a successor of its pid, still lives. */
+bool process_is_alive(const Process *process);
