@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The names under which stlinkd is found on the bus. What stands behind each of them is said in
+ * dbus/io.github.stlinkd1.xml. */
+
+#define STLINKD_BUS_NAME "io.github.stlinkd1"
+
+#define STLINKD_PATH       "/io/github/stlinkd1"
+#define STLINKD_PROBE_PATH STLINKD_PATH "/probe"
+#define STLINKD_LEASE_PATH STLINKD_PATH "/lease"
+
+#define STLINKD_MANAGER_INTERFACE STLINKD_BUS_NAME ".Manager"
+#define STLINKD_PROBE_INTERFACE   STLINKD_BUS_NAME ".Probe"
+#define STLINKD_LEASE_INTERFACE   STLINKD_BUS_NAME ".Lease"
+
+#define STLINKD_ERROR_PREFIX         STLINKD_BUS_NAME ".Error."
+#define STLINKD_ERROR_BUSY           STLINKD_ERROR_PREFIX "Busy"
+#define STLINKD_ERROR_NO_SUCH_PROBE  STLINKD_ERROR_PREFIX "NoSuchProbe"
+#define STLINKD_ERROR_UNPLUGGED      STLINKD_ERROR_PREFIX "Unplugged"
+#define STLINKD_ERROR_TIMEOUT        STLINKD_ERROR_PREFIX "Timeout"
+#define STLINKD_ERROR_NOT_LEASED     STLINKD_ERROR_PREFIX "NotLeased"
+#define STLINKD_ERROR_LEASE_LOST     STLINKD_ERROR_PREFIX "LeaseLost"
+#define STLINKD_ERROR_NOT_ANSWERING  STLINKD_ERROR_PREFIX "NotAnswering"
+#define STLINKD_ERROR_QUOTA_EXCEEDED STLINKD_ERROR_PREFIX "QuotaExceeded"
+
+/* Interfaces that others defined. */
+#define LOG_CONTROL_PATH      "/org/freedesktop/LogControl1"
+#define LOG_CONTROL_INTERFACE "org.freedesktop.LogControl1"
