@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The chips that an ST-LINK is made for, told apart by the word in DBGMCU_IDCODE. */
+
+typedef struct Chip {
+        uint16_t device_id;  /* DBGMCU_IDCODE bits 11:0 */
+        const char *name;    /* "STM32F411" */
+        const char *family;  /* "STM32F4" */
+        uint32_t idcode;     /* address of DBGMCU_IDCODE */
+        uint32_t flash_size; /* address of the flash size register, its low half-word being
+                              * the size in KiB; even, not always a multiple of 4 */
+        uint16_t core;       /* CPUID bits 15:4, the part number of the (first) core */
+} Chip;
+
+/* NULL for a device id we do not know. idcode is the word read at address. */
+const Chip *chip_find(uint32_t address, uint32_t idcode);
+
+/* Walk the table: index from 0 until NULL. */
+const Chip *chip_at(size_t index);
+
+/* Where DBGMCU_IDCODE may be in a chip of such a core and debug port, the likely place first:
+ * index from 0 until 0 comes. */
+uint32_t chip_idcode_address(uint32_t cpuid, uint32_t dpidr, size_t index);

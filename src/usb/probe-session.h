@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+#include "core/ids.h"
+#include "proto/chips.h"
+#include "proto/firmware.h"
+#include "proto/status.h"
+
+/* Work with a probe over the descriptor of its node: claim it, enter SWD, see what chip is
+ * there, leave everything as it should be. Blocks; at most a few seconds (timeout_ms is for one
+ * USB transfer), and cancel_fd ends it at any time.
+ *
+ *     _cleanup_(probe_session_freep) ProbeSession *session = NULL;
+ *     ProbeTarget target;
+ *
+ *     r = probe_session_open(fd, &options, &session);
+ *     if (r >= 0)
+ *             r = probe_session_connect(session);
+ *     if (r >= 0)
+ *             r = probe_session_identify_target(session, &target);
+ *
+ * Everything that fails returns a negative errno:
+ *   -EBUSY        the debug interface is claimed by some other program
+ *   -EACCES       no permission for it
+ *   -ENODEV       the probe is unplugged
+ *   -ETIMEDOUT    the probe does not answer
+ *   -EPROTO       its answer makes no sense, also after the pipe was drained
+ *   -EINPROGRESS  it is in its boot loader and in the middle of an update
+ *   -EPERM        it is in its boot loader, and may_leave_loader is false
+ *   -EOPNOTSUPP   its firmware has no SWD (J = 0), or is too old (V1 before J11)
+ *   -EREMOTEIO    the probe answers well, but reports a failure: probe_session_status() says
+ *                 which; status_class() of it tells whether it is about the target
+ *   -ECANCELED    cancel_fd became readable
+ *   -ENOMEM */
+
+typedef struct ProbeSession ProbeSession;
+
+typedef struct ProbeSessionOptions {
+        unsigned timeout_ms;   /* for one USB transfer; 0: 1000 */
+        unsigned swd_khz;      /* SWD clock, at most; 0: 1800 */
+        bool may_leave_loader; /* a probe found in its boot loader may be told to start its
+                                * application (design: not while a firmware-update lease exists
+                                * and not within 60 s after it came from an application) */
+        int cancel_fd;         /* gives up when this is readable; -EBADF: none */
+} ProbeSessionOptions;
+
+typedef struct ProbeInfo {
+        Firmware firmware;
+        ProbeMode mode;    /* as found, before anything was sent to change it */
+        bool left_loader;  /* it was told to leave its boot loader. When -ENODEV follows, it
+                            * re-enumerates: wait for it and open it anew */
+        unsigned swd_khz;  /* clock that was chosen; 0 before, or when it cannot be set */
+        int millivolts;    /* of the target; -1: not read, or not measurable */
+        unsigned commands; /* ST-LINK commands sent so far */
+} ProbeInfo;
+
+typedef struct ProbeTarget {
+        uint32_t dpidr;
+        uint32_t cpuid;
+        uint32_t idcode;    /* DBGMCU_IDCODE; 0: could not be read */
+        const Chip *chip;   /* NULL: not in our table */
+        unsigned flash_kib; /* 0: could not be read, or the chip is not known */
+} ProbeTarget;
+
+/* Take fd, which stays the caller's and must stay open, and claim the debug interface. Sends no
+ * ST-LINK command. */
+int probe_session_open(int fd, const ProbeSessionOptions *options, ProbeSession **ret);
+
+/* Enter SWD from whatever mode the probe is in. */
+int probe_session_connect(ProbeSession *session);
+
+/* Find out what target is there; needs SWD. With -EREMOTEIO nothing could be read at all; a chip
+ * that we only half know is no error. */
+int probe_session_identify_target(ProbeSession *session, ProbeTarget *ret);
+
+/* Measure the target's voltage into the info; -EOPNOTSUPP when this firmware cannot. */
+int probe_session_measure_voltage(ProbeSession *session);
+
+/* Leave SWD: the probe is idle afterwards. Done by free too, as well as that is possible. */
+int probe_session_disconnect(ProbeSession *session);
+
+const ProbeInfo *probe_session_info(const ProbeSession *session);
+
+/* The status byte (Status) of the last -EREMOTEIO. */
+uint8_t probe_session_status(const ProbeSession *session);
+
+ProbeSession *probe_session_free(ProbeSession *session);
+DEFINE_CLEANUP(ProbeSession *, probe_session_free)
