@@ -6,7 +6,8 @@
 #     # SPDX-License-Identifier: LGPL-2.1-or-later
 #     # What is tested, and why it could break.
 #     # deadline: 60
-#     . "${0%/*}/../lib.sh"
+#     # shellcheck source=../lib.sh
+#     . "$(dirname "$0")/../lib.sh"
 #     need openocd
 #     run openocd --version
 #     check_equal "openocd says its version and succeeds" 0 "$status"
