@@ -66,7 +66,7 @@ typedef struct LeaseRequest {
         LeaseKind kind;
         unsigned parts; /* mask of ProbePart, not 0; ignored for firmware-update */
         Usec deadline;  /* when to stop waiting; 0: do not wait; USEC_INFINITY: for ever */
-        Usec limit;     /* how long it may be held without renewal; USEC_INFINITY: no limit */
+        Usec limit; /* how long it may be held without renewal, not 0; USEC_INFINITY: no limit */
 } LeaseRequest;
 
 typedef struct Lease {
@@ -123,7 +123,7 @@ DEFINE_CLEANUP(LeaseTable *, lease_table_free)
 /* Ask for a lease; *ret_id is its number whether it was granted or waits (see the changes).
  *   -EBUSY    it cannot be granted now and the request does not wait
  *   -EDQUOT   the uid's quota is used up
- *   -EINVAL   no parts, or an unknown kind
+ *   -EINVAL   no parts, an unknown kind, or a limit of 0
  *   -ENOMEM */
 _check_result_ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now,
                                  LeaseChanges *changes, LeaseId *ret_id);

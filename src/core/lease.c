@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "core/ids.h"
+#include "core/lease.h"
+
+#define N_PARTS 4
+
+/* How many leases or waiters take each part, by themselves or shared. */
+typedef struct Load {
+        unsigned exclusive[N_PARTS];
+        unsigned shared[N_PARTS];
+} Load;
+
+/* What is known about one probe; it exists while it has leases or is obstructed. */
+typedef struct Queue {
+        LeaseProbe probe;
+        bool obstructed;
+        List holders, waiters; /* of Entry, in the order of grants and of requests */
+        size_t n_waiters;
+        Load held, wanted;
+        List link; /* in LeaseTable.queues */
+} Queue;
+
+/* What one uid has. */
+typedef struct Account {
+        uid_t uid;
+        unsigned held, waiting;
+        List link; /* in LeaseTable.accounts */
+} Account;
+
+typedef struct Entry {
+        Lease lease; /* first, so that a Lease found by id is its Entry */
+        Queue *queue;
+        Account *account;
+        List link;    /* in its queue's holders or waiters */
+        HeapLink due; /* in LeaseTable.due: end of the wait, of the limit, or of the grace */
+} Entry;
+
+struct LeaseTable {
+        LeaseQuota quota;
+        LeaseId last_id;
+        size_t n_entries;
+        void *by_id; /* tsearch(3) tree of Entry */
+        List queues, accounts;
+        Heap due;
+};
+
+static const char *const lease_kind_table[_LEASE_KIND_MAX] = {
+        [LEASE_EXCLUSIVE] = "exclusive",
+        [LEASE_SHARED] = "shared",
+        [LEASE_FIRMWARE_UPDATE] = "firmware-update",
+};
+DEFINE_STRING_TABLE(lease_kind, LeaseKind)
+
+static const char *const lease_state_table[_LEASE_STATE_MAX] = {
+        [LEASE_WAITING] = "waiting",
+        [LEASE_HELD] = "held",
+        [LEASE_ASKED] = "asked",
+};
+DEFINE_STRING_TABLE(lease_state, LeaseState)
+
+static const char *const lease_end_table[_LEASE_END_MAX] = {
+        [LEASE_END_RELEASED] = "released",   [LEASE_END_OWNER_GONE] = "owner-gone",
+        [LEASE_END_EXPIRED] = "expired",     [LEASE_END_REVOKED] = "revoked",
+        [LEASE_END_UNPLUGGED] = "unplugged", [LEASE_END_TIMEOUT] = "timeout",
+        [LEASE_END_CANCELLED] = "cancelled",
+};
+DEFINE_STRING_TABLE(lease_end, LeaseEnd)
+
+/* Changes */
+
+void lease_changes_clear(LeaseChanges *changes) {
+        free(changes->items);
+        *changes = (LeaseChanges){};
+}
+
+/* Make room for n more changes, so that reporting them cannot fail half way. */
+static int changes_reserve(LeaseChanges *changes, size_t n) {
+        LeaseChange *items;
+
+        if (changes->n + n <= changes->allocated)
+                return 0;
+        items = reallocarray(changes->items, changes->n + n, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        changes->items = items;
+        changes->allocated = changes->n + n;
+        return 0;
+}
+
+static void report(LeaseChanges *changes, LeaseChangeType type, LeaseEnd end, const Entry *entry) {
+        changes->items[changes->n++] = (LeaseChange){
+                .type = type,
+                .end = end,
+                .lease = entry->lease,
+        };
+}
+
+/* Loads */
+
+static void load_add(Load *load, const Lease *lease, int count) {
+        unsigned *parts = lease->kind == LEASE_SHARED ? load->shared : load->exclusive;
+
+        for (unsigned i = 0; i < N_PARTS; i++)
+                if (lease->parts & 1u << i)
+                        parts[i] += (unsigned) count;
+}
+
+static bool load_allows(const Load *load, LeaseKind kind, unsigned parts) {
+        for (unsigned i = 0; i < N_PARTS; i++) {
+                if (!(parts & 1u << i))
+                        continue;
+                if (load->exclusive[i] > 0 || (load->shared[i] > 0 && kind != LEASE_SHARED))
+                        return false;
+        }
+        return true;
+}
+
+/* The table's parts */
+
+int lease_table_new(const LeaseQuota *quota, LeaseTable **ret) {
+        LeaseTable *table = calloc(1, sizeof(*table));
+
+        if (!table)
+                return -ENOMEM;
+        table->quota = *quota;
+        list_init(&table->queues);
+        list_init(&table->accounts);
+        *ret = table;
+        return 0;
+}
+
+static void nothing(_unused_ void *node) {
+}
+
+LeaseTable *lease_table_free(LeaseTable *table) {
+        if (!table)
+                return NULL;
+
+        LIST_FOREACH(&table->queues, Queue, queue, link) {
+                LIST_FOREACH(&queue->holders, Entry, entry, link)
+                free(entry);
+                LIST_FOREACH(&queue->waiters, Entry, entry, link)
+                free(entry);
+                free(queue);
+        }
+        LIST_FOREACH(&table->accounts, Account, account, link)
+        free(account);
+        tdestroy(table->by_id, nothing);
+        heap_done(&table->due);
+        free(table);
+        return NULL;
+}
+
+static Queue *find_queue(const LeaseTable *table, LeaseProbe probe) {
+        LIST_FOREACH(&table->queues, Queue, queue, link)
+        if (queue->probe == probe)
+                return queue;
+        return NULL;
+}
+
+static Queue *get_queue(LeaseTable *table, LeaseProbe probe) {
+        Queue *queue = find_queue(table, probe);
+
+        if (queue)
+                return queue;
+        queue = calloc(1, sizeof(*queue));
+        if (!queue)
+                return NULL;
+        queue->probe = probe;
+        list_init(&queue->holders);
+        list_init(&queue->waiters);
+        list_append(&table->queues, &queue->link);
+        return queue;
+}
+
+static void drop_queue_if_idle(Queue *queue) {
+        if (queue->obstructed || !list_is_empty(&queue->holders) || !list_is_empty(&queue->waiters))
+                return;
+        list_remove(&queue->link);
+        free(queue);
+}
+
+static Account *get_account(LeaseTable *table, uid_t uid) {
+        Account *account;
+
+        LIST_FOREACH(&table->accounts, Account, known, link)
+        if (known->uid == uid)
+                return known;
+        account = calloc(1, sizeof(*account));
+        if (!account)
+                return NULL;
+        account->uid = uid;
+        list_append(&table->accounts, &account->link);
+        return account;
+}
+
+static void drop_account_if_idle(Account *account) {
+        if (account->held > 0 || account->waiting > 0)
+                return;
+        list_remove(&account->link);
+        free(account);
+}
+
+static int compare_ids(const void *a, const void *b) {
+        const Lease *x = a, *y = b;
+
+        return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static Entry *find_entry(const LeaseTable *table, LeaseId id) {
+        const Lease key = { .id = id };
+        Entry *const *node = tfind(&key, &table->by_id, compare_ids);
+
+        return node ? *node : NULL;
+}
+
+/* Transitions. What could fail was done before: room in the heap and in the changes. */
+
+static void start_waiting(Entry *entry) {
+        entry->lease.state = LEASE_WAITING;
+        list_append(&entry->queue->waiters, &entry->link);
+        load_add(&entry->queue->wanted, &entry->lease, 1);
+        entry->queue->n_waiters++;
+        entry->account->waiting++;
+}
+
+static void stop_waiting(Entry *entry) {
+        list_remove(&entry->link);
+        load_add(&entry->queue->wanted, &entry->lease, -1);
+        entry->queue->n_waiters--;
+        entry->account->waiting--;
+}
+
+static void start_holding(LeaseTable *table, Entry *entry, Usec now) {
+        Lease *lease = &entry->lease;
+
+        lease->state = LEASE_HELD;
+        lease->granted = now;
+        lease->deadline = USEC_INFINITY;
+        lease->expires = usec_add(now, lease->limit);
+        list_append(&entry->queue->holders, &entry->link);
+        load_add(&entry->queue->held, lease, 1);
+        entry->account->held++;
+        heap_set(&table->due, &entry->due, lease->expires);
+}
+
+static void stop_holding(Entry *entry) {
+        list_remove(&entry->link);
+        load_add(&entry->queue->held, &entry->lease, -1);
+        entry->account->held--;
+}
+
+/* Whether a lease can be granted now without overtaking a waiter whom it would keep waiting. */
+static bool is_grantable(const Queue *queue, const Load *ahead, LeaseKind kind, unsigned parts) {
+        return !queue->obstructed && load_allows(&queue->held, kind, parts) &&
+               load_allows(ahead, kind, parts);
+}
+
+/* Whether some part that a waiter wants is not taken by itself: else looking on is in vain. */
+static bool has_hope(const Queue *queue, const Load *ahead) {
+        for (unsigned i = 0; i < N_PARTS; i++) {
+                bool wanted = queue->wanted.exclusive[i] > 0 || queue->wanted.shared[i] > 0;
+
+                if (wanted && queue->held.exclusive[i] == 0 && ahead->exclusive[i] == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Grant what has become free to those who have waited longest. */
+static void grant_waiters(LeaseTable *table, Queue *queue, Usec now, LeaseChanges *changes) {
+        Load ahead = {};
+
+        if (queue->obstructed)
+                return;
+        LIST_FOREACH(&queue->waiters, Entry, entry, link) {
+                if (!has_hope(queue, &ahead))
+                        return;
+                if (entry->lease.deadline <= now)
+                        continue; /* too late: lease_elapse() is about to end it */
+                if (!is_grantable(queue, &ahead, entry->lease.kind, entry->lease.parts)) {
+                        load_add(&ahead, &entry->lease, 1);
+                        continue;
+                }
+                stop_waiting(entry);
+                start_holding(table, entry, now);
+                report(changes, LEASE_CHANGE_GRANTED, 0, entry);
+        }
+}
+
+/* Take an entry out of everything and forget it. */
+static void end_entry(LeaseTable *table, Entry *entry, LeaseEnd reason, LeaseChanges *changes) {
+        report(changes, LEASE_CHANGE_ENDED, reason, entry);
+        if (entry->lease.state == LEASE_WAITING)
+                stop_waiting(entry);
+        else
+                stop_holding(entry);
+        heap_set(&table->due, &entry->due, USEC_INFINITY);
+        tdelete(entry, &table->by_id, compare_ids);
+        table->n_entries--;
+        drop_account_if_idle(entry->account);
+        free(entry);
+}
+
+static void end_and_grant(LeaseTable *table, Entry *entry, LeaseEnd reason, Usec now,
+                          LeaseChanges *changes) {
+        Queue *queue = entry->queue;
+
+        end_entry(table, entry, reason, changes);
+        grant_waiters(table, queue, now, changes);
+        drop_queue_if_idle(queue);
+}
+
+/* Requests */
+
+static int check_quota(const LeaseTable *table, const Account *account, bool grantable) {
+        unsigned used = grantable ? account->held : account->waiting;
+        unsigned quota = grantable ? table->quota.held : table->quota.waiting;
+
+        return quota > 0 && used >= quota ? -EDQUOT : 0;
+}
+
+/* Make the entry of a request and room for it everywhere. */
+static int add_entry(LeaseTable *table, const Lease *lease, Queue *queue, Account *account,
+                     Entry **ret) {
+        _cleanup_free_ Entry *entry = calloc(1, sizeof(*entry));
+
+        if (!entry || heap_reserve(&table->due, table->n_entries + 1) < 0)
+                return -ENOMEM;
+        entry->lease = *lease;
+        entry->queue = queue;
+        entry->account = account;
+        entry->due.rank = lease->id;
+        list_init(&entry->link);
+        if (!tsearch(entry, &table->by_id, compare_ids))
+                return -ENOMEM;
+
+        table->n_entries++;
+        *ret = TAKE_PTR(entry);
+        return 0;
+}
+
+static int decide(LeaseTable *table, const Lease *lease, Queue *queue, Account *account, Usec now,
+                  LeaseChanges *changes) {
+        bool grantable = is_grantable(queue, &queue->wanted, lease->kind, lease->parts);
+        Entry *entry;
+        int r;
+
+        if (!grantable && lease->deadline <= now)
+                return -EBUSY;
+        r = check_quota(table, account, grantable);
+        if (r < 0)
+                return r;
+        r = changes_reserve(changes, 1);
+        if (r < 0)
+                return r;
+        r = add_entry(table, lease, queue, account, &entry);
+        if (r < 0)
+                return r;
+
+        if (grantable)
+                start_holding(table, entry, now);
+        else {
+                start_waiting(entry);
+                heap_set(&table->due, &entry->due, lease->deadline);
+        }
+        report(changes, grantable ? LEASE_CHANGE_GRANTED : LEASE_CHANGE_QUEUED, 0, entry);
+        return 0;
+}
+
+int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now, LeaseChanges *changes,
+                  LeaseId *ret_id) {
+        Lease lease = {
+                .id = table->last_id + 1,
+                .probe = request->probe,
+                .uid = request->uid,
+                .kind = request->kind,
+                .parts = request->kind == LEASE_FIRMWARE_UPDATE ? PROBE_PARTS_ALL : request->parts,
+                .requested = now,
+                .deadline = request->deadline,
+                .limit = request->limit,
+                .expires = USEC_INFINITY,
+        };
+        Account *account;
+        Queue *queue;
+        int r;
+
+        if (!lease_kind_to_string(lease.kind) || lease.limit == 0)
+                return -EINVAL;
+        if (lease.parts == 0 || lease.parts & ~PROBE_PARTS_ALL)
+                return -EINVAL;
+        queue = get_queue(table, request->probe);
+        if (!queue)
+                return -ENOMEM;
+        account = get_account(table, request->uid);
+        r = account ? decide(table, &lease, queue, account, now, changes) : -ENOMEM;
+        if (r < 0) {
+                if (account)
+                        drop_account_if_idle(account);
+                drop_queue_if_idle(queue);
+                return r;
+        }
+
+        *ret_id = table->last_id = lease.id;
+        return 0;
+}
+
+int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now, LeaseChanges *changes) {
+        Entry *entry = find_entry(table, id);
+        int r;
+
+        if (!entry)
+                return -ENOENT;
+        r = changes_reserve(changes, 1 + entry->queue->n_waiters);
+        if (r < 0)
+                return r;
+        end_and_grant(table, entry, reason, now, changes);
+        return 0;
+}
+
+/* When the next thing happens to a lease that is held. */
+static void schedule_held(LeaseTable *table, Entry *entry) {
+        heap_set(&table->due, &entry->due, MIN(entry->lease.expires, entry->lease.deadline));
+}
+
+int lease_renew(LeaseTable *table, LeaseId id, Usec now) {
+        Entry *entry = find_entry(table, id);
+
+        if (!entry)
+                return -ENOENT;
+        if (entry->lease.state == LEASE_WAITING)
+                return -EINVAL;
+        entry->lease.expires = usec_add(now, entry->lease.limit);
+        schedule_held(table, entry);
+        return 0;
+}
+
+int lease_revoke(LeaseTable *table, LeaseId id, Usec grace, Usec now, LeaseChanges *changes) {
+        Entry *entry = find_entry(table, id);
+        int r;
+
+        if (!entry || entry->lease.state == LEASE_WAITING)
+                return -ENOENT;
+        if (entry->lease.kind == LEASE_FIRMWARE_UPDATE && grace != USEC_INFINITY)
+                return -EPERM;
+        if (grace == 0)
+                return lease_end(table, id, LEASE_END_REVOKED, now, changes);
+
+        r = changes_reserve(changes, 1);
+        if (r < 0)
+                return r;
+        entry->lease.state = LEASE_ASKED;
+        entry->lease.deadline = MIN(entry->lease.deadline, usec_add(now, grace));
+        schedule_held(table, entry);
+        report(changes, LEASE_CHANGE_ASKED, 0, entry);
+        return 0;
+}
+
+/* Events */
+
+int lease_set_obstructed(LeaseTable *table, LeaseProbe probe, bool obstructed, Usec now,
+                         LeaseChanges *changes) {
+        Queue *queue = obstructed ? get_queue(table, probe) : find_queue(table, probe);
+        int r;
+
+        if (!queue)
+                return obstructed ? -ENOMEM : 0;
+        r = changes_reserve(changes, queue->n_waiters);
+        if (r < 0)
+                return r;
+        queue->obstructed = obstructed;
+        grant_waiters(table, queue, now, changes);
+        drop_queue_if_idle(queue);
+        return 0;
+}
+
+int lease_probe_gone(LeaseTable *table, LeaseProbe probe, LeaseChanges *changes) {
+        Queue *queue = find_queue(table, probe);
+        int r;
+
+        if (!queue)
+                return 0;
+        r = changes_reserve(changes, table->n_entries);
+        if (r < 0)
+                return r;
+        LIST_FOREACH(&queue->waiters, Entry, entry, link)
+        end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
+        LIST_FOREACH(&queue->holders, Entry, entry, link)
+        end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
+        queue->obstructed = false;
+        drop_queue_if_idle(queue);
+        return 0;
+}
+
+Usec lease_next_event(const LeaseTable *table) {
+        const HeapLink *first = heap_first(&table->due);
+
+        return first ? first->when : USEC_INFINITY;
+}
+
+static LeaseEnd end_of_time(const Lease *lease, Usec now) {
+        if (lease->state == LEASE_WAITING)
+                return LEASE_END_TIMEOUT;
+        return lease->expires <= now ? LEASE_END_EXPIRED : LEASE_END_REVOKED;
+}
+
+int lease_elapse(LeaseTable *table, Usec now, LeaseChanges *changes) {
+        int r;
+
+        if (lease_next_event(table) > now)
+                return 0;
+        /* Each lease can be granted and can end. */
+        r = changes_reserve(changes, 2 * table->n_entries);
+        if (r < 0)
+                return r;
+        while (lease_next_event(table) <= now) {
+                Entry *entry = container_of(heap_first(&table->due), Entry, due);
+
+                end_and_grant(table, entry, end_of_time(&entry->lease, now), now, changes);
+        }
+        return 0;
+}
+
+/* Looking */
+
+const Lease *lease_get(const LeaseTable *table, LeaseId id) {
+        const Entry *entry = find_entry(table, id);
+
+        return entry ? &entry->lease : NULL;
+}
+
+static const Lease *first_of(const List *list) {
+        return list_is_empty(list) ? NULL : &container_of(list->next, Entry, link)->lease;
+}
+
+const Lease *lease_next(const LeaseTable *table, LeaseProbe probe, const Lease *previous) {
+        const Entry *entry = (const Entry *) previous;
+        const Queue *queue;
+
+        if (!previous) {
+                queue = find_queue(table, probe);
+                if (!queue)
+                        return NULL;
+                return first_of(list_is_empty(&queue->holders) ? &queue->waiters : &queue->holders);
+        }
+
+        queue = entry->queue;
+        if (entry->link.next == &queue->holders)
+                return first_of(&queue->waiters);
+        if (entry->link.next == &queue->waiters)
+                return NULL;
+        return &container_of(entry->link.next, Entry, link)->lease;
+}
+
+size_t lease_position(const LeaseTable *table, LeaseId id) {
+        const Entry *entry = find_entry(table, id);
+        size_t position = 0;
+
+        if (!entry || entry->lease.state != LEASE_WAITING)
+                return 0;
+        for (const List *l = &entry->link; l != &entry->queue->waiters; l = l->previous)
+                position++;
+        return position;
+}
