@@ -15,13 +15,13 @@
                         return NULL;                                                 \
                 return name##_table[value];                                          \
         }                                                                            \
-        type name##_from_string(const char *string) {                                \
+        int name##_from_string(const char *string) {                                 \
                 for (size_t i = 0; string && i < ELEMENTSOF(name##_table); i++)      \
                         if (name##_table[i] && strcmp(name##_table[i], string) == 0) \
-                                return (type) i;                                     \
-                return (type) -EINVAL;                                               \
+                                return (int) i;                                      \
+                return -EINVAL;                                                      \
         }
 
 #define DECLARE_STRING_TABLE(name, type)          \
         const char *name##_to_string(type value); \
-        type name##_from_string(const char *string)
+        int name##_from_string(const char *string)
