@@ -22,7 +22,7 @@ BEGIN {
         home["bpf/"] = "src/gate/"
         home["sys/fanotify.h"] = "src/gate/"
         home["check.h"] = "tests/"
-        pure_base = "^base/(bytes|hash|list|macro|string-table|time)\\.h$"
+        pure_base = "^base/(bytes|hash|list|macro|string-table|text|time)\\.h$"
         pure_system = "^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|" \
                       "stdlib|string|sys/types)\\.h$"
 }

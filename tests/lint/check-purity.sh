@@ -8,7 +8,7 @@
 need nm
 allowed='^(mem[a-z]+|str[a-z]+|(__)?v?snprintf(_chk)?|__(mem|str)[a-z]+_chk|malloc|calloc|realloc|reallocarray|free)$'
 allowed+='|^(qsort|bsearch|abs|abort|__assert_fail|__stack_chk_fail|__ctype_[a-z_]+|toupper|tolower)$'
-allowed+='|^(__isoc[0-9]+_strtou?l+|__errno_location|parse_usec|format_usec|_GLOBAL_OFFSET_TABLE_)$'
+allowed+='|^(__isoc[0-9]+_strtou?l+|__errno_location|parse_usec|format_usec|text_escape|utf8_decode|_GLOBAL_OFFSET_TABLE_)$'
 allowed+='|^__(asan|ubsan|sanitizer|sancov|gcov|llvm)[a-z0-9_]*$'
 
 # Names that a library needs and none of the pure ones gives.
