@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/names.h"
+#include "ctl/client.h"
+#include "ctl/describe.h"
+#include "ctl/select.h"
+#include "ctl/text.h"
+
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define PROPERTIES     "org.freedesktop.DBus.Properties"
+
+static void say(const char *prefix, const char *format, va_list args) {
+        _cleanup_free_ char *raw = NULL, *clean = NULL;
+
+        if (vasprintf(&raw, format, args) < 0)
+                raw = NULL;
+        clean = text_clean(raw);
+        (void) fprintf(stderr, "%s%s\n", prefix, clean ? clean : "out of memory");
+}
+
+void client_say(const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        say("stlinkctl: ", format, args);
+        va_end(args);
+}
+
+void client_say_more(const char *format, ...) {
+        va_list args;
+
+        va_start(args, format);
+        say("", format, args);
+        va_end(args);
+}
+
+int client_connect(sd_bus **ret) {
+        int r = bus_errors_register();
+
+        return r < 0 ? r : sd_bus_open_system(ret);
+}
+
+typedef struct Fetch {
+        Snapshot *snapshot;
+        sd_bus_error *error;
+        unsigned pending;
+        int result; /* of the objects; the manager's properties may be missing */
+} Fetch;
+
+static int objects_arrived(sd_bus_message *message, void *userdata, sd_bus_error *unused) {
+        const sd_bus_error *error = sd_bus_message_get_error(message);
+        Fetch *fetch = userdata;
+
+        (void) unused;
+        fetch->pending--;
+        if (error) {
+                (void) sd_bus_error_copy(fetch->error, error);
+                fetch->result = -sd_bus_error_get_errno(error);
+        } else
+                fetch->result = snapshot_read_objects(fetch->snapshot, message);
+        return 0;
+}
+
+static int manager_arrived(sd_bus_message *message, void *userdata, sd_bus_error *unused) {
+        Fetch *fetch = userdata;
+
+        (void) unused;
+        fetch->pending--;
+        /* An error here comes with the same one for the objects, which is reported. */
+        if (!sd_bus_message_is_method_error(message, NULL))
+                (void) snapshot_read_manager(fetch->snapshot, message);
+        return 0;
+}
+
+int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot **ret) {
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *objects = NULL, *manager = NULL;
+        Fetch fetch = { .error = reterr, .pending = 1 };
+        int r = snapshot_new(&snapshot);
+
+        if (r < 0)
+                return r;
+        fetch.snapshot = snapshot;
+        r = sd_bus_call_method_async(bus, &objects, STLINKD_BUS_NAME, STLINKD_PATH, OBJECT_MANAGER,
+                                     "GetManagedObjects", objects_arrived, &fetch, NULL);
+        if (r >= 0 && with_manager) {
+                fetch.pending++;
+                r = sd_bus_call_method_async(bus, &manager, STLINKD_BUS_NAME, STLINKD_PATH,
+                                             PROPERTIES, "GetAll", manager_arrived, &fetch, "s",
+                                             STLINKD_MANAGER_INTERFACE);
+        }
+        while (r >= 0 && fetch.pending > 0) {
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, UINT64_MAX);
+        }
+        if (r < 0)
+                return r;
+        if (fetch.result < 0)
+                return fetch.result;
+        *ret = TAKE_PTR(snapshot);
+        return 0;
+}
+
+ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+        int r = client_connect(&bus);
+
+        if (r < 0) {
+                client_say("Cannot connect to the system bus: %s", strerror(-r));
+                client_say_more("Is it running?  systemctl status dbus");
+                return EXIT_CODE_NO_DAEMON;
+        }
+        r = client_fetch(bus, with_manager, &error, ret_snapshot);
+        if (r < 0)
+                return client_report(&error, r);
+        *ret_bus = TAKE_PTR(bus);
+        return EXIT_CODE_OK;
+}
+
+static void say_candidates(const Snapshot *snapshot, ProbeView *const *probes, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *state = describe_state(snapshot, probes[i]);
+
+                client_say_more("  %s  %s at port %s, %s", probes[i]->id ? probes[i]->id : "?",
+                                probes[i]->model ? probes[i]->model : "?",
+                                probes[i]->port_path ? probes[i]->port_path : "?",
+                                state ? state : "?");
+        }
+}
+
+ExitCode client_select(const Snapshot *snapshot, const char *name, ProbeView **ret) {
+        _cleanup_free_ ProbeView **candidates = NULL;
+        size_t n = 0;
+        int r = select_probe(snapshot, name, ret, &candidates, &n);
+
+        if (r >= 0)
+                return EXIT_CODE_OK;
+        if (r == -ENOTUNIQ && name)
+                client_say("'%s' fits %zu probes; name one of them:", name, n);
+        else if (r == -ENOTUNIQ)
+                client_say("%zu probes are plugged in; name one of them:", n);
+        else if (r == -ENOENT && snapshot->n_probes == 0)
+                client_say("No probe is plugged in.  What the kernel sees:  lsusb -d 0483:");
+        else if (r == -ENOENT)
+                client_say("No probe is called '%s'; plugged in:", name);
+        else
+                return client_report(NULL, r);
+        if (r == -ENOTUNIQ)
+                say_candidates(snapshot, candidates, n);
+        else
+                say_candidates(snapshot, snapshot->probes, snapshot->n_probes);
+        return EXIT_CODE_NO_PROBE;
+}
+
+/* The bus was to start the daemon, and that failed. */
+static bool is_start_failure(const char *name) {
+        return strncmp(name, "org.freedesktop.DBus.Error.Spawn.", 33) == 0 ||
+               strncmp(name, "org.freedesktop.systemd1.", 25) == 0;
+}
+
+static const char *next_step(ExitCode code) {
+        switch (code) {
+        case EXIT_CODE_BUSY:
+                return "Wait for it:  stlinkctl run --wait -- COMMAND";
+        case EXIT_CODE_DENIED:
+                return "Members of group stlink may:  sudo usermod -aG stlink $USER  (then log in "
+                       "anew)";
+        case EXIT_CODE_NO_DAEMON:
+                return "See why:  journalctl -u stlinkd";
+        case EXIT_CODE_NOT_ANSWERING:
+                return "Unplug the probe and plug it in again.";
+        default:
+                return NULL;
+        }
+}
+
+ExitCode client_report(const sd_bus_error *error, int r) {
+        const char *name = error ? error->name : NULL, *next;
+        ExitCode code = name ? exit_code_from_bus_error(name) : exit_code_from_errno(r);
+
+        if (name && (strcmp(name, SD_BUS_ERROR_SERVICE_UNKNOWN) == 0 ||
+                     strcmp(name, SD_BUS_ERROR_NAME_HAS_NO_OWNER) == 0)) {
+                client_say("stlinkd is not running.");
+                client_say_more("Start it:  sudo systemctl start stlinkd");
+                return EXIT_CODE_NO_DAEMON;
+        }
+        if (name && is_start_failure(name)) {
+                client_say("stlinkd does not start: %s", error->message);
+                code = EXIT_CODE_NO_DAEMON;
+        } else if (code == EXIT_CODE_NO_DAEMON)
+                client_say("stlinkd does not answer: %s", name ? error->message : strerror(-r));
+        else
+                client_say("%s", name && error->message ? error->message : strerror(-r));
+        next = next_step(code);
+        if (next)
+                client_say_more("%s", next);
+        return code == EXIT_CODE_OK || code == EXIT_CODE_USAGE ? EXIT_CODE_FAILURE : code;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
+#include "bus/errors.h"
+#include "ctl/snapshot.h"
+
+/* The daemon, seen from the command line. Functions that fail return a negative errno and say
+ * nothing; client_report() says it. */
+
+/* Connect to the system bus. */
+int client_connect(sd_bus **ret);
+
+/* Ask for all objects, and with_manager for the manager's properties in the same go. */
+int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot **ret);
+
+/* Connect and fetch, and report what fails. With an exit code other than EXIT_CODE_OK nothing
+ * is returned. */
+ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot);
+
+/* Find the probe that a name means; reports when there is not exactly one. */
+ExitCode client_select(const Snapshot *snapshot, const char *name, ProbeView **ret);
+
+/* Say on stderr what went wrong and what to do about it: error may be NULL or not set, then r,
+ * a negative errno, tells. Returns the exit code for it, never EXIT_CODE_OK. */
+ExitCode client_report(const sd_bus_error *error, int r);
+
+/* A line on stderr, made printable, with the program's name before it. */
+void client_say(const char *format, ...) _printf_(1, 2);
+
+/* A further line, without the name. */
+void client_say_more(const char *format, ...) _printf_(1, 2);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/help.h"
+#include "ctl/output.h"
+#include "ctl/verbs.h"
+
+/* A standard stream that the caller closed must not become the bus socket, to which we would
+ * then print. What stands in for stdout cannot be written to, so that the loss is noticed. */
+static void open_standard_streams(void) {
+        int fd;
+
+        do {
+                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        } while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                (void) close(fd);
+}
+
+static int see_help(void) {
+        client_say_more("See stlinkctl --help.");
+        return EXIT_CODE_USAGE;
+}
+
+/* Whether a verb was called with what it takes; says what is wrong. */
+static bool check_call(const Verb *verb, int n, const Options *options) {
+        unsigned wrong = options->given & ~(verb->options | OPTION_HELP | OPTION_VERSION);
+
+        if (wrong) {
+                Option first = (Option) (wrong & -wrong);
+
+                client_say("Option '--%s' means nothing to '%s'.", option_name(first), verb->name);
+                return false;
+        }
+        if (n < verb->min_words) {
+                client_say("'%s' needs a command to run.", verb->name);
+                return false;
+        }
+        if (verb->max_words >= 0 && n > verb->max_words) {
+                client_say(verb->max_words == 0 ? "'%s' takes no arguments."
+                                                : "'%s' takes one probe only.",
+                           verb->name);
+                return false;
+        }
+        return true;
+}
+
+/* The exit codes of a command that is run come first; ours must differ from them. */
+static int own_failure(const Verb *verb, int code) {
+        return verb && verb->is_wrapper ? exit_code_of_wrapper((ExitCode) code) : code;
+}
+
+static int run_verb(int argc, char **argv, Options *options) {
+        const Verb *verb = verb_find(argc > 0 ? argv[0] : NULL);
+        int first = 0;
+
+        if (!verb) {
+                client_say("Unknown verb '%s'.", argv[0]);
+                return see_help();
+        }
+        if (argc > 0)
+                first = options_parse(options, argc, argv, verb->is_wrapper);
+        if (first < 0)
+                return own_failure(verb, see_help());
+        if (options->given & OPTION_HELP)
+                return help_print();
+        if (options->given & OPTION_VERSION)
+                return help_print_version();
+        if (!check_call(verb, argc - first, options))
+                return own_failure(verb, see_help());
+        return verb->run(argc - first, argv + first, options);
+}
+
+int main(int argc, char **argv) {
+        Options options;
+        int first, code, r;
+
+        open_standard_streams();
+        (void) setlocale(LC_ALL, "");
+        options_init(&options);
+        first = options_parse(&options, argc, argv, /* in_order= */ true);
+        if (first < 0)
+                return see_help();
+        code = run_verb(argc - first, argv + first, &options);
+
+        r = output_finish();
+        if (r < 0 && code == EXIT_CODE_OK) {
+                client_say("Cannot write the output: %s", strerror(-r));
+                code = EXIT_CODE_FAILURE;
+        }
+        return code;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "ctl/client.h"
+#include "ctl/options.h"
+
+#define REASON_MAX 256 /* as the daemon's interface says */
+
+static const struct option table[] = {
+        { "json", no_argument, NULL, OPTION_JSON },
+        { "no-legend", no_argument, NULL, OPTION_NO_LEGEND },
+        { "probe", required_argument, NULL, OPTION_PROBE },
+        { "wait", optional_argument, NULL, OPTION_WAIT },
+        { "reason", required_argument, NULL, OPTION_REASON },
+        { "until", required_argument, NULL, OPTION_UNTIL },
+        { "help", no_argument, NULL, OPTION_HELP },
+        { "version", no_argument, NULL, OPTION_VERSION },
+        {},
+};
+
+void options_init(Options *options) {
+        *options = (Options){ .legend = true };
+}
+
+const char *option_name(Option option) {
+        for (const struct option *o = table; o->name; o++)
+                if (o->val == (int) option)
+                        return o->name;
+        return NULL;
+}
+
+static int set_wait(Options *options, const char *text) {
+        if (!text)
+                options->wait = USEC_INFINITY;
+        else if (parse_usec(text, &options->wait) < 0) {
+                client_say("Not a time: '%s' (try --wait=30s, --wait=5min, or --wait alone).",
+                           text);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static int set_until(Options *options, const char *text) {
+        if (strcmp(text, "tree") == 0)
+                options->until = UNTIL_TREE;
+        else if (strcmp(text, "main") == 0)
+                options->until = UNTIL_MAIN;
+        else {
+                client_say("--until is 'tree' or 'main', not '%s'.", text);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static int set_option(Options *options, int option, const char *value) {
+        options->given |= (unsigned) option;
+        switch (option) {
+        case OPTION_JSON:
+                options->json = true;
+                break;
+        case OPTION_NO_LEGEND:
+                options->legend = false;
+                break;
+        case OPTION_PROBE:
+                options->probe = value;
+                break;
+        case OPTION_WAIT:
+                return set_wait(options, value);
+        case OPTION_REASON:
+                if (strlen(value) > REASON_MAX) {
+                        client_say("The reason is longer than %d bytes.", REASON_MAX);
+                        return -EINVAL;
+                }
+                options->reason = value;
+                break;
+        case OPTION_UNTIL:
+                return set_until(options, value);
+        }
+        return 0;
+}
+
+/* getopt_long() tells what went wrong by '?' or ':' and in optopt. */
+static int complain(int c, const char *word) {
+        const char *name = option_name((Option) optopt);
+
+        if (c == ':')
+                client_say("Option '%s%s' needs a value.", name ? "--" : "", name ? name : word);
+        else if (name)
+                client_say("Option '--%s' takes no value.", name);
+        else if (strncmp(word, "--", 2) == 0)
+                client_say("Unknown option '%s'.", word);
+        else
+                client_say("Unknown option '-%c'.", optopt);
+        return -EINVAL;
+}
+
+int options_parse(Options *options, int argc, char **argv, bool in_order) {
+        int c, r;
+
+        optind = 0; /* start anew, also inside getopt's own state */
+        opterr = 0;
+        while ((c = getopt_long(argc, argv, in_order ? "+:hp:" : ":hp:", table, NULL)) != -1) {
+                if (c == 'h')
+                        c = OPTION_HELP;
+                else if (c == 'p')
+                        c = OPTION_PROBE;
+                else if (c == '?' || c == ':')
+                        return complain(c, argv[optind - 1]);
+                r = set_option(options, c, optarg);
+                if (r < 0)
+                        return r;
+        }
+        return optind;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/time.h"
+
+/* What was asked for on the command line. */
+
+typedef enum Until {
+        UNTIL_TREE, /* the command and everything it started are gone */
+        UNTIL_MAIN, /* the command itself has ended */
+} Until;
+
+/* Each option once, as a bit: which ones a verb takes, and which ones were given. The values are
+ * beyond those of characters, so that they can stand beside short options. */
+typedef enum Option {
+        OPTION_JSON = 1 << 8,
+        OPTION_NO_LEGEND = 1 << 9,
+        OPTION_PROBE = 1 << 10,
+        OPTION_WAIT = 1 << 11,
+        OPTION_REASON = 1 << 12,
+        OPTION_UNTIL = 1 << 13,
+        OPTION_HELP = 1 << 14,
+        OPTION_VERSION = 1 << 15,
+} Option;
+
+typedef struct Options {
+        unsigned given; /* mask of Option */
+        bool json;
+        bool legend;
+        const char *probe; /* NULL: the only one there is */
+        Usec wait;         /* 0: not at all; USEC_INFINITY: without end */
+        const char *reason;
+        Until until;
+} Options;
+
+void options_init(Options *options);
+
+/* Parse the options in argv[1] …; argv[0] is skipped. With in_order, parsing stops at the first
+ * word that is no option, else options may stand anywhere before a "--". Returns the index of
+ * the first word that is none (the others follow it), or -EINVAL after saying what is wrong. */
+int options_parse(Options *options, int argc, char **argv, bool in_order);
+
+/* The name of a single option, "wait". */
+const char *option_name(Option option);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
+#include "base/time.h"
+
+/* What the daemon says about its probes, copied from its D-Bus objects. The members are the
+ * properties that dbus/io.github.stlinkd1.xml describes; a string that the daemon did not send
+ * or that is empty is NULL. Nothing here is trusted to be printable. */
+
+typedef struct HolderView {
+        uint32_t pid, uid;
+        char *user, *command, *exe, *cmdline, *unit, *session, *terminal, *container,
+                *parent_command, *lease;
+        Usec since; /* CLOCK_BOOTTIME; 0: not said */
+        bool claimed;
+} HolderView;
+
+typedef struct PartView {
+        char *part, *device;
+        uint32_t interface;
+} PartView;
+
+typedef struct LeaseView {
+        char *path, *probe, *state, *kind, *reason, *user, *command;
+        char **parts; /* ends with NULL */
+        uint32_t uid, pid, position;
+        Usec requested, granted; /* CLOCK_MONOTONIC */
+} LeaseView;
+
+typedef struct ProbeView {
+        char *path, *id, *serial, *serial_reported, *model, *port_path, *node, *firmware, *mode,
+                *state;
+        bool ambiguous;
+        uint16_t product_id;
+        int32_t target_voltage; /* mV; -1: not measured */
+        PartView *parts;
+        size_t n_parts;
+        HolderView *holders;
+        size_t n_holders;
+        char **leases; /* paths in the daemon's order; ends with NULL, may be NULL */
+} ProbeView;
+
+typedef struct ManagerView {
+        char *version, *gate, *enforcement;
+} ManagerView;
+
+typedef struct Snapshot {
+        ManagerView manager;
+        ProbeView **probes; /* sorted by port path */
+        size_t n_probes;
+        LeaseView **leases;
+        size_t n_leases;
+} Snapshot;
+
+int snapshot_new(Snapshot **ret);
+Snapshot *snapshot_free(Snapshot *snapshot);
+DEFINE_CLEANUP(Snapshot *, snapshot_free)
+
+/* Take over the answer to ObjectManager.GetManagedObjects. Objects and properties that we do
+ * not know are skipped. 0, -EBADMSG or -ENOMEM; with an error the snapshot holds a part. */
+int snapshot_read_objects(Snapshot *snapshot, sd_bus_message *message);
+
+/* Take over an a{sv} of the manager's properties. */
+int snapshot_read_manager(Snapshot *snapshot, sd_bus_message *message);
+
+/* Take over one object's a{sa{sv}} (interfaces with their properties), from where the message
+ * stands: what InterfacesAdded and GetManagedObjects hold for a path. */
+int snapshot_read_interfaces(Snapshot *snapshot, const char *path, sd_bus_message *message);
+
+/* Take over an a{sv} of changed properties of an object that is in the snapshot already; any
+ * other object, or interface, is skipped. */
+int snapshot_read_changed(Snapshot *snapshot, const char *path, const char *interface,
+                          sd_bus_message *message);
+
+/* Forget an object. */
+void snapshot_remove(Snapshot *snapshot, const char *path);
+
+/* NULL when there is none of that path. */
+ProbeView *snapshot_find_probe(const Snapshot *snapshot, const char *path);
+LeaseView *snapshot_find_lease(const Snapshot *snapshot, const char *path);
+
+/* The first lease of a probe that is held (state is not "waiting"), and how many wait. */
+const LeaseView *snapshot_lease_held(const Snapshot *snapshot, const ProbeView *probe);
+size_t snapshot_count_waiting(const Snapshot *snapshot, const ProbeView *probe);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "ctl/verbs.h"
+
+/* The first is the one without a name. */
+static const Verb verbs[] = {
+        { "status", 0, -1, OPTION_JSON, false, verb_status },
+        { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
+};
+
+const Verb *verb_at(size_t index) {
+        return index < ELEMENTSOF(verbs) ? &verbs[index] : NULL;
+}
+
+const Verb *verb_find(const char *name) {
+        if (!name)
+                return &verbs[0];
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (strcmp(verbs[i].name, name) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
+int exit_code_of_wrapper(ExitCode code) {
+        switch (code) {
+        case EXIT_CODE_OK:
+                return EXIT_CODE_OK;
+        case EXIT_CODE_USAGE:
+        case EXIT_CODE_NO_PROBE:
+        case EXIT_CODE_BUSY:
+        case EXIT_CODE_DENIED:
+        case EXIT_CODE_NO_DAEMON:
+                return 119 + (int) code;
+        default:
+                return 119 + EXIT_CODE_FAILURE;
+        }
+}

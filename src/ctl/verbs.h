@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "bus/errors.h"
+#include "ctl/options.h"
+
+/* What stlinkctl can do, one function per verb and file. words are what follows the verb, n of
+ * them; each returns the program's exit code. */
+
+typedef struct Verb {
+        const char *name;
+        int min_words, max_words; /* max_words -1: any number */
+        unsigned options;         /* mask of Option that it takes, besides --help and the like */
+        bool is_wrapper;          /* what follows is a command with options of its own */
+        int (*run)(int n, char **words, const Options *options);
+} Verb;
+
+/* NULL when there is no such verb; a NULL name means the one that is used without any. */
+const Verb *verb_find(const char *name);
+
+/* Walk the table: index from 0 until NULL. */
+const Verb *verb_at(size_t index);
+
+/* The code with which a wrapper ends when it failed itself, so that the codes of the command it
+ * runs can be told apart: 120 to 126. */
+#define WRAPPER_CODE_CANNOT_RUN 126 /* the command could not be started */
+int exit_code_of_wrapper(ExitCode code);
+
+int verb_status(int n, char **words, const Options *options);
+int verb_list(int n, char **words, const Options *options);
+int verb_monitor(int n, char **words, const Options *options);
+int verb_run(int n, char **words, const Options *options);
+int verb_connect(int n, char **words, const Options *options);
