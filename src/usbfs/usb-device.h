@@ -40,6 +40,14 @@ struct UsbTransfer {
         List link;      /* the device's, while it owns the transfer */
 };
 
+/* Whether data, if there is any, goes to the host. */
+static inline bool usb_transfer_is_in(const UsbTransfer *transfer) {
+        uint8_t direction =
+                transfer->type == USB_TRANSFER_CONTROL ? transfer->setup[0] : transfer->endpoint;
+
+        return direction & 0x80;
+}
+
 typedef struct UsbDevice UsbDevice;
 
 typedef struct UsbDeviceOps {
