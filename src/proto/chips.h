@@ -16,11 +16,15 @@ typedef struct Chip {
         uint16_t core;       /* CPUID bits 15:4, the part number of the (first) core */
 } Chip;
 
-/* NULL for a device id we do not know. idcode is the word read at address. */
-const Chip *chip_find(uint32_t address, uint32_t idcode);
+/* NULL for a device id we do not know; idcode is the word in DBGMCU_IDCODE. */
+const Chip *chip_find(uint32_t idcode);
 
 /* Walk the table: index from 0 until NULL. */
 const Chip *chip_at(size_t index);
+
+/* Size of the flash in KiB from the half-word in its flash size register; 0 when that is not
+ * plausible. */
+unsigned chip_flash_kib(const Chip *chip, uint16_t flash_size);
 
 /* Where DBGMCU_IDCODE may be in a chip of such a core and debug port, the likely place first:
  * index from 0 until 0 comes. */

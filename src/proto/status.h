@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The status byte in answers to debug commands (stlink-protocol §4). */
@@ -56,6 +57,10 @@ typedef enum StatusClass {
 } StatusClass;
 
 StatusClass status_class(uint8_t status);
+
+/* Whether it is the target, and not the probe, that people have to look at: after the retries
+ * are used up, a wait is about the target too. */
+bool status_is_about_target(uint8_t status);
 
 /* A short fixed name, "get-idcode-error"; NULL for an invalid status. */
 const char *status_name(uint8_t status);

@@ -5,9 +5,7 @@
 #include <stdint.h>
 
 #include "base/macro.h"
-#include "core/ids.h"
-#include "proto/chips.h"
-#include "proto/firmware.h"
+#include "proto/session.h"
 #include "proto/status.h"
 
 /* Work with a probe over the descriptor of its node: claim it, enter SWD, see what chip is
@@ -31,6 +29,8 @@
  *   -EPROTO       its answer makes no sense, also after the pipe was drained
  *   -EINPROGRESS  it is in its boot loader and in the middle of an update
  *   -EPERM        it is in its boot loader, and may_leave_loader is false
+ *   -EIO          it was told to start its application and is still in its boot loader; or the
+ *                 USB transfer failed
  *   -EOPNOTSUPP   its firmware has no SWD (J = 0), or is too old (V1 before J11)
  *   -EREMOTEIO    the probe answers well, but reports a failure: probe_session_status() says
  *                 which; status_class() of it tells whether it is about the target
@@ -47,24 +47,6 @@ typedef struct ProbeSessionOptions {
                                 * and not within 60 s after it came from an application) */
         int cancel_fd;         /* gives up when this is readable; -EBADF: none */
 } ProbeSessionOptions;
-
-typedef struct ProbeInfo {
-        Firmware firmware;
-        ProbeMode mode;    /* as found, before anything was sent to change it */
-        bool left_loader;  /* it was told to leave its boot loader. When -ENODEV follows, it
-                            * re-enumerates: wait for it and open it anew */
-        unsigned swd_khz;  /* clock that was chosen; 0 before, or when it cannot be set */
-        int millivolts;    /* of the target; -1: not read, or not measurable */
-        unsigned commands; /* ST-LINK commands sent so far */
-} ProbeInfo;
-
-typedef struct ProbeTarget {
-        uint32_t dpidr;
-        uint32_t cpuid;
-        uint32_t idcode;    /* DBGMCU_IDCODE; 0: could not be read */
-        const Chip *chip;   /* NULL: not in our table */
-        unsigned flash_kib; /* 0: could not be read, or the chip is not known */
-} ProbeTarget;
 
 /* Take fd, which stays the caller's and must stay open, and claim the debug interface. Sends no
  * ST-LINK command. */
