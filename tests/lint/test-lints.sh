@@ -36,6 +36,8 @@ exit 0"
 <!-- $spdx -->
 <node/>"
         cp "$TOP_SRCDIR/.clang-format" "$tree/"
+        mkdir -p "$tree/systemd"
+        cp "$TOP_BUILDDIR/systemd/stlinkd.service" "$TOP_SRCDIR/systemd/fanotify.conf" "$tree/systemd/"
 }
 
 lint() {
@@ -77,7 +79,7 @@ build_library() {
 clean_tree
 build_library core <<<'#include <string.h>
 size_t f(const char *s) { return strlen(s); }'
-for name in layers size format shell licence words xml lists purity; do
+for name in layers size format shell licence words xml lists unit purity; do
         check "$name passes a clean tree" lint $name
 done
 
@@ -149,6 +151,13 @@ add tests/unit/test-b.c ''
 expect_failure lists "a unit test in no list" 'tests/unit/test-b.c'
 add src/core/new.c ''
 expect_failure lists "a source file in no list" 'src/core/new.c'
+
+sed -i '/^ProtectSystem=/d; /^RestrictAddressFamilies=/d' "$tree/systemd/stlinkd.service"
+expect_failure unit "a unit that is open wide" 'FAIL  its exposure'
+sed -i 's/^Protect.*/Protekt=yes/' "$tree/systemd/stlinkd.service"
+expect_failure unit "a setting that systemd does not know" "Unknown key name 'Protekt'"
+sed -i 's|^ExecStart=.*|ExecStart=@pkglibexecdir@/stlinkd|' "$tree/systemd/stlinkd.service"
+expect_failure unit "a place left to fill in" 'no directory is left to fill in'
 
 build_library core <<<'#include <fcntl.h>
 int f(void) { return open("/dev/null", O_RDONLY); }'

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# What the tests in the VM share, on top of tests/lib.sh.
+# shellcheck source=../lib.sh
+. "${BASH_SOURCE[0]%/*}/../lib.sh"
+
+if [ -z "${IN_VM-}" ]; then
+        fail "${0##*/} runs in the VM" "use ./dev vm-tests, or ./dev vm -- $0"
+        finish
+fi
+
+# as_user USER CMD...: as an ordinary user, with his groups and home. USER is visitor, who has no
+# rights, or labuser, who is in group stlink.
+as_user() {
+        local user=$1
+        shift
+        setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all --reset-env -- \
+                env PATH="$PATH" LANG=C.UTF-8 HOME="/run/$user" USER="$user" "$@"
+}
+
+# property UNIT NAME: a property of a systemd unit.
+property() {
+        systemctl show --property="$2" --value "$1"
+}
+
+# unit_is UNIT STATE: as in "active", "inactive", "failed"; for wait_until.
+unit_is() {
+        [ "$(property "$1" ActiveState)" = "$2" ]
+}
+
+# journal UNIT: what it said since boot.
+journal() {
+        journalctl --sync
+        journalctl --unit="$1" --boot --no-pager --output=short-monotonic
+}
