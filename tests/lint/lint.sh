@@ -7,6 +7,10 @@
 
 root=${LINT_ROOT:-$TOP_SRCDIR}
 
+# Modules of base/ that only compute, which core/ and proto/ may use; a regular expression.
+# shellcheck disable=SC2034
+pure_base='bytes|hash|heap|list|macro|string-table|text|time'
+
 # The tree's own files, one relative path per line. In a checkout: all that git knows or would
 # take; in a release tarball: all but what autotools and the build put there.
 tree_files() {

@@ -155,7 +155,7 @@ expect_failure lists "a source file in no list" 'src/core/new.c'
 sed -i '/^ProtectSystem=/d; /^RestrictAddressFamilies=/d' "$tree/systemd/stlinkd.service"
 expect_failure unit "a unit that is open wide" 'FAIL  its exposure'
 sed -i 's/^Protect.*/Protekt=yes/' "$tree/systemd/stlinkd.service"
-expect_failure unit "a setting that systemd does not know" "Unknown key name 'Protekt'"
+expect_failure unit "a setting that systemd does not know" "Unknown key 'Protekt'"
 sed -i 's|^ExecStart=.*|ExecStart=@pkglibexecdir@/stlinkd|' "$tree/systemd/stlinkd.service"
 expect_failure unit "a place left to fill in" 'no directory is left to fill in'
 
