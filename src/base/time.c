@@ -79,8 +79,6 @@ int parse_usec(const char *text, Usec *ret) {
                 if (__builtin_add_overflow(sum, term, &sum))
                         return -ERANGE;
         } while (*text);
-        if (sum == USEC_INFINITY)
-                return -ERANGE;
 
         *ret = sum;
         return 0;

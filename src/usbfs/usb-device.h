@@ -38,6 +38,7 @@ struct UsbTransfer {
         void (*complete)(UsbTransfer *transfer);
         void *userdata; /* the submitter's */
         List link;      /* the device's, while it owns the transfer */
+        Usec due;       /* likewise: not to be completed before */
 };
 
 /* Whether data, if there is any, goes to the host. */

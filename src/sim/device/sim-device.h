@@ -27,9 +27,17 @@ DEFINE_CLEANUP(SimSpec *, sim_spec_free)
 /* The port path asked for ("1-1.2"), or NULL: the door picks one. */
 const char *sim_spec_port(const SimSpec *spec);
 
+/* The file named by "flash=", or NULL: whoever makes the device reads it, and hands its bytes to
+ * sim_device_load(). */
+const char *sim_spec_flash(const SimSpec *spec);
+
+/* Number the probe among its siblings: its serial is made from it when none was asked for. */
+void sim_spec_set_number(SimSpec *spec, unsigned number);
+
 /* The help text for specifications: models, keys, values, states. */
 const char *sim_spec_help(void);
 
+/* The device keeps no reference to spec. It starts plugged in. */
 int sim_device_new(const SimSpec *spec, SimDevice **ret);
 SimDevice *sim_device_free(SimDevice *device);
 DEFINE_CLEANUP(SimDevice *, sim_device_free)
@@ -44,11 +52,16 @@ const char *sim_device_serial(const SimDevice *device);
 /* Name of an interface, for sysfs; NULL if it has none. */
 const char *sim_device_interface_name(const SimDevice *device, unsigned interface);
 
+/* Put a binary where the target's flash begins, and let the target start it. -ERANGE when it
+ * does not fit. */
+int sim_device_load(SimDevice *device, const uint8_t *data, size_t size);
+
 /* Change a state while tools run: key and value as in a specification ("state", "wedged";
  * "latency", "20ms"; "unplug-at", "17"). *ret_error as above. */
 int sim_device_set(SimDevice *device, const char *key, const char *value, char **ret_error);
 
-/* Plug in or pull out by hand: the power cycle of everything that hangs on it. */
+/* Plug in or pull out by hand: the power cycle of everything that hangs on it. The door is told
+ * as when the device leaves or comes back on its own. */
 void sim_device_plug(SimDevice *device);
 void sim_device_unplug(SimDevice *device);
 

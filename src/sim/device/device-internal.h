@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "sim/device/endpoint.h"
+#include "sim/device/spec.h"
+
+/* What the parts of a simulated device share. */
+
+#define ENDPOINTS_MAX 12 /* more than any product has, without endpoint 0 */
+
+/* The command pipe of interface 0, or of the bridge: what the OUT packets mean. */
+typedef struct CommandPipe {
+        uint8_t *data; /* of a command that receives; NULL between commands */
+        size_t wanted, got;
+} CommandPipe;
+
+struct SimDevice {
+        UsbDevice usb;
+        SimSpec spec; /* its strings are not used */
+        SimSerial serial;
+        char serial_utf8[2 * SIM_SERIAL_MAX + 1];
+        Target *target;
+        Firmware *firmware;
+
+        const Product *product; /* as it shows itself now */
+        uint8_t descriptors[DESCRIPTORS_MAX];
+        uint8_t configuration;
+        SimEndpoint control;
+        SimEndpoint endpoints[ENDPOINTS_MAX];
+        size_t n_endpoints;
+        CommandPipe pipe;
+        uint8_t line_coding[2][7]; /* of up to two VCPs */
+
+        Usec now;
+        bool leaving; /* pulled out with the next look at the clock */
+        bool replug;  /* and comes back on its own */
+        Usec returns; /* when it comes back; USEC_INFINITY: not */
+        bool pumping;
+        uint32_t noise;     /* of state "garbage" */
+        uint64_t completed; /* by endpoints of earlier configurations */
+        uint64_t control_transfers;
+        uint64_t resets;
+};
+
+/* control.c: carry out a control transfer. The length of an IN data stage, or -EPIPE. */
+int device_control(SimDevice *device, UsbTransfer *transfer);
+
+/* function.c: what endpoints do. */
+SimEndpoint *device_endpoint(SimDevice *device, uint8_t address);
+void device_open_endpoints(SimDevice *device);
+void device_reset_functions(SimDevice *device);
+
+/* Move one packet on that endpoint; false when nothing could be done. */
+bool device_move_packet(SimDevice *device, SimEndpoint *endpoint);
+
+/* Leave the bus as soon as the host looks; come back by itself if replug. */
+void device_leave(SimDevice *device, bool replug);
