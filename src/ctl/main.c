@@ -82,7 +82,7 @@ int main(int argc, char **argv) {
         int first, code, r;
 
         open_standard_streams();
-        (void) setlocale(LC_ALL, "");
+        (void) setlocale(LC_CTYPE, "");
         options_init(&options);
         first = options_parse(&options, argc, argv, /* in_order= */ true);
         if (first < 0)

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
+#include "base/time.h"
+
+/* A lease that this program holds, or waits for. It ends with the program at the latest. */
+
+typedef struct ClientLease ClientLease;
+
+/* Called from the bus's callbacks when the place in the queue changed, when the lease was
+ * granted, and when it ended. */
+typedef void (*ClientLeaseChanged)(ClientLease *lease, void *userdata);
+
+/* Ask for a lease on the probe of that path. wait as in Options; reason may be NULL. When wait
+ * is not 0 and it cannot be had at once, the lease is waiting on return. Errors as those of
+ * Probe.Acquire, with reterr set. */
+int client_lease_acquire(sd_bus *bus, const char *probe, Usec wait, const char *reason,
+                         sd_bus_error *reterr, ClientLease **ret);
+
+/* Give it back, or stop waiting, if that is still to be done; NULL is fine. */
+ClientLease *client_lease_free(ClientLease *lease);
+DEFINE_CLEANUP(ClientLease *, client_lease_free)
+
+void client_lease_watch(ClientLease *lease, ClientLeaseChanged changed, void *userdata);
+
+/* Serve the bus until the lease is held or has ended. 0, or the error of the bus. */
+int client_lease_await(ClientLease *lease);
+
+bool client_lease_is_held(const ClientLease *lease);
+
+/* Place in the queue; 0 once held. */
+unsigned client_lease_position(const ClientLease *lease);
+
+/* Why it ended: as the signal Lease.Ended says, "daemon-gone" when the daemon or the bus went
+ * away; NULL while it has not. */
+const char *client_lease_ended(const ClientLease *lease);
+
+/* A descriptor of the probe's node; the caller closes it. Errors as those of Lease.Open. */
+int client_lease_open(ClientLease *lease, sd_bus_error *reterr, int *ret_fd);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "ctl/client.h"
+#include "ctl/obtain.h"
+#include "ctl/verbs.h"
+#include "ctl/wrapper.h"
+
+/* What others read as the reason of the lease. Only the command's name: its arguments are not
+ * for everybody. */
+static const char *default_reason(const char *command) {
+        const char *slash = strrchr(command, '/');
+
+        return slash ? slash + 1 : command;
+}
+
+int verb_run(int n, char **words, const Options *options) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        _cleanup_(client_lease_freep) ClientLease *lease = NULL;
+        const char *reason = options->reason ? options->reason : default_reason(words[0]);
+        ProbeView *probe;
+        ExitCode code;
+
+        (void) n;
+        code = client_begin(/* with_manager= */ false, &bus, &snapshot);
+        if (code == EXIT_CODE_OK)
+                code = client_select(snapshot, options->probe, &probe);
+        if (code == EXIT_CODE_OK)
+                code = obtain_lease(bus, probe, options->wait, reason, &lease);
+        if (code != EXIT_CODE_OK)
+                return exit_code_of_wrapper(code);
+        return wrapper_run(bus, lease, words, options->until);
+}
