@@ -7,7 +7,6 @@
 
 need systemd-analyze
 built=$TOP_BUILDDIR/systemd
-[ -z "${LINT_ROOT-}" ] || built=$LINT_ROOT/systemd
 unit=$scratch/stlinkd.service
 
 # systemd-analyze looks for the program, which is installed nowhere yet.

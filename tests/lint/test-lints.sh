@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
-tree=$scratch/tree
+tree=$scratch/tree build=$scratch/build
 spdx='SPDX-License-Identifier: LGPL-2.1-or-later'
 
 # put PATH < content: a file of the fixture.
@@ -36,12 +36,13 @@ exit 0"
 <!-- $spdx -->
 <node/>"
         cp "$TOP_SRCDIR/.clang-format" "$tree/"
-        mkdir -p "$tree/systemd"
-        cp "$TOP_BUILDDIR/systemd/stlinkd.service" "$TOP_SRCDIR/systemd/fanotify.conf" "$tree/systemd/"
+        put systemd/fanotify.conf <"$TOP_SRCDIR/systemd/fanotify.conf"
+        mkdir -p "$build/systemd"
+        cp "$TOP_BUILDDIR/systemd/stlinkd.service" "$build/systemd/"
 }
 
 lint() {
-        LINT_ROOT=$tree TOP_BUILDDIR=$scratch/build bash "$here/check-$1.sh"
+        LINT_ROOT=$tree TOP_BUILDDIR=$build bash "$here/check-$1.sh"
 }
 
 # expect_failure LINT WHAT REGEX: the fixture as it is now makes LINT fail with such a line.
@@ -71,9 +72,9 @@ function_of() {
 
 # Compile the C program on stdin into the fixture's libNAME.a.
 build_library() {
-        mkdir -p "$scratch/build"
-        rm -f "$scratch/build/lib$1.a"
-        ${CC:-cc} -x c -O0 -c -o "$scratch/build/$1.o" - && ar rcs "$scratch/build/lib$1.a" "$scratch/build/$1.o"
+        mkdir -p "$build"
+        rm -f "$build/lib$1.a"
+        ${CC:-cc} -x c -O0 -c -o "$build/$1.o" - && ar rcs "$build/lib$1.a" "$build/$1.o"
 }
 
 clean_tree
@@ -152,14 +153,18 @@ expect_failure lists "a unit test in no list" 'tests/unit/test-b.c'
 add src/core/new.c ''
 expect_failure lists "a source file in no list" 'src/core/new.c'
 
-sed -i '/^ProtectSystem=/d; /^RestrictAddressFamilies=/d' "$tree/systemd/stlinkd.service"
+sed -i '/^ProtectSystem=/d; /^RestrictAddressFamilies=/d' "$build/systemd/stlinkd.service"
 expect_failure unit "a unit that is open wide" 'FAIL  its exposure'
-sed -i 's/^Protect.*/Protekt=yes/' "$tree/systemd/stlinkd.service"
+sed -i 's/^Protect.*/Protekt=yes/' "$build/systemd/stlinkd.service"
 expect_failure unit "a setting that systemd does not know" "Unknown key 'Protekt'"
-sed -i 's|^ExecStart=.*|ExecStart=@pkglibexecdir@/stlinkd|' "$tree/systemd/stlinkd.service"
+sed -i 's|^ExecStart=.*|ExecStart=@pkglibexecdir@/stlinkd|' "$build/systemd/stlinkd.service"
 expect_failure unit "a place left to fill in" 'no directory is left to fill in'
 
 build_library core <<<'#include <fcntl.h>
 int f(void) { return open("/dev/null", O_RDONLY); }'
 expect_failure purity "core opening a file" '^ +\| open$'
+build_library core <<<'extern unsigned long now_usec(int clock);
+unsigned long f(void) { return now_usec(0); }'
+cp "$TOP_BUILDDIR/libbase.a" "$build/"
+expect_failure purity "core reading a clock" '^ +\| now_usec$'
 finish
