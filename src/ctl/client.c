@@ -14,7 +14,7 @@
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PROPERTIES     "org.freedesktop.DBus.Properties"
 
-static void say(const char *prefix, const char *format, va_list args) {
+_printf_(2, 0) static void say(const char *prefix, const char *format, va_list args) {
         _cleanup_free_ char *raw = NULL, *clean = NULL;
 
         if (vasprintf(&raw, format, args) < 0)

@@ -66,6 +66,7 @@ ctl() {
         status=0
         timeout 60 "${wrap[@]}" "$TOP_BUILDDIR/stlinkctl" "$@" >"$scratch/out" 2>"$scratch/err" \
                 </dev/null || status=$?
+        # shellcheck disable=SC2034 # for the test
         out=$(<"$scratch/out") err=$(<"$scratch/err")
 }
 

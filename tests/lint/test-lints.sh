@@ -148,6 +148,8 @@ expect_failure xml "a method without a name" 'methods have names'
 
 add tests/world/test-b.sh '#!/bin/bash'
 expect_failure lists "a test in no list" 'tests/world/test-b.sh'
+add tests/data/b.txt ''
+expect_failure lists "test data in no list" 'tests/data/b.txt'
 add tests/unit/test-b.c ''
 expect_failure lists "a unit test in no list" 'tests/unit/test-b.c'
 add src/core/new.c ''
