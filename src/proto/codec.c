@@ -227,7 +227,8 @@ static bool memory_access_is_valid(const Firmware *firmware, const MemoryAccess 
                 return false;
         if (access->csw & 0xFF)
                 return false;
-        return (access->ap == 0 && access->csw == 0) || firmware_has(firmware, FIRMWARE_MEMORY_AP);
+        return (access->ap == 0 && access->csw == 0) ||
+               firmware_supports(firmware, FIRMWARE_MEMORY_AP);
 }
 
 static Command command_memory(uint8_t sub, const MemoryAccess *access) {
@@ -269,7 +270,7 @@ int command_write_memory(const Firmware *firmware, const MemoryAccess *access, C
 }
 
 Command command_get_rw_status(const Firmware *firmware) {
-        if (firmware_has(firmware, FIRMWARE_RW_STATUS2))
+        if (firmware_supports(firmware, FIRMWARE_RW_STATUS2))
                 return command_debug(DEBUG_GET_RW_STATUS_2, 2, SIZE_RW_STATUS_2);
         return command_debug(DEBUG_GET_RW_STATUS, 2, SIZE_STATUS);
 }

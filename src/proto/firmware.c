@@ -26,7 +26,7 @@ static const struct {
         [FIRMWARE_VERSION_EX] = { NEVER, NEVER, ALWAYS },
 };
 
-bool firmware_has(const Firmware *firmware, FirmwareFeature feature) {
+bool firmware_supports(const Firmware *firmware, FirmwareFeature feature) {
         uint8_t since = NEVER;
 
         if ((unsigned) feature >= _FIRMWARE_FEATURE_MAX)

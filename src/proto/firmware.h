@@ -35,7 +35,7 @@ typedef enum FirmwareFeature {
         _FIRMWARE_FEATURE_MAX,
 } FirmwareFeature;
 
-bool firmware_has(const Firmware *firmware, FirmwareFeature feature);
+bool firmware_supports(const Firmware *firmware, FirmwareFeature feature);
 
 /* Write the name that other tools print too: "V2J37M27", "V2J37S7", "V3J10M3B5S1",
  * "V4J6B2P6"; "" while the version is not known. Returns buffer. */

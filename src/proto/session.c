@@ -67,7 +67,7 @@ void session_begin(Session *session, SessionPlan plan) {
         if (plan == SESSION_IDENTIFY_TARGET)
                 session->target = (ProbeTarget){ .status = STATUS_OK };
         if (plan == SESSION_MEASURE_VOLTAGE &&
-            !firmware_has(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE)) {
+            !firmware_supports(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE)) {
                 session->phase = PHASE_DONE;
                 session->error = -EOPNOTSUPP;
         }
@@ -142,6 +142,8 @@ void session_feed(Session *session, int error, const uint8_t *reply, size_t size
         assert(session->phase != PHASE_DONE);
         session->info.commands++;
         session->drain = false;
+        if (session->phase == PHASE_ENTER)
+                session->entered = true;
         if (session->in_access) {
                 swd_access_feed(&session->access, error, reply, size);
                 return session_feed_access(session);
@@ -167,15 +169,15 @@ static int feed_version(Session *session, const uint8_t *reply, size_t size) {
 static int session_enter_swd(Session *session) {
         const Firmware *firmware = &session->info.firmware;
 
-        if (firmware->jtag == 0 || !firmware_has(firmware, FIRMWARE_API_V2))
+        if (firmware->jtag == 0 || !firmware_supports(firmware, FIRMWARE_API_V2))
                 return -EOPNOTSUPP;
         if (session->mode == PROBE_MODE_DEBUG)
                 return PHASE_LEAVE_DEBUG;
         if (session->mode == PROBE_MODE_SWIM)
                 return PHASE_LEAVE_SWIM;
-        if (firmware_has(firmware, FIRMWARE_SWD_KHZ))
+        if (firmware_supports(firmware, FIRMWARE_SWD_KHZ))
                 return PHASE_GET_KHZ;
-        if (firmware_has(firmware, FIRMWARE_SWD_DIVISOR))
+        if (firmware_supports(firmware, FIRMWARE_SWD_DIVISOR))
                 return PHASE_DIVISOR;
         return PHASE_ENTER;
 }
@@ -183,7 +185,7 @@ static int session_enter_swd(Session *session) {
 static int session_after_version(Session *session) {
         if (session->plan == SESSION_ENTER_SWD)
                 return session_enter_swd(session);
-        if (firmware_has(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE))
+        if (firmware_supports(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE))
                 return PHASE_VOLTAGE;
         return PHASE_DONE;
 }
@@ -209,7 +211,7 @@ static int feed_mode(Session *session, const uint8_t *reply, size_t size) {
                 session->info.mode = session->mode;
         if (session->mode == PROBE_MODE_LOADER)
                 return session_in_loader(session);
-        if (firmware_has(&session->info.firmware, FIRMWARE_VERSION_EX))
+        if (firmware_supports(&session->info.firmware, FIRMWARE_VERSION_EX))
                 return PHASE_VERSION_EX;
         return session_after_version(session);
 }
@@ -268,6 +270,7 @@ static Command make_leave_swim(_unused_ const Session *session) {
 
 static int feed_leave(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
         session->mode = PROBE_MODE_MASS;
+        session->entered = false;
         return session->plan == SESSION_ENTER_SWD ? session_enter_swd(session) : PHASE_DONE;
 }
 

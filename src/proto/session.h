@@ -58,6 +58,7 @@ typedef struct Session {
         ProbeTarget target;
         ProbeMode mode; /* now */
         uint8_t status; /* Status: what the probe reported with the last -EREMOTEIO */
+        bool entered;   /* SWD was entered, or tried to be, and not left since */
 
         /* private */
         SessionPlan plan;

@@ -99,7 +99,8 @@ static void swd_access_judge(SwdAccess *access) {
         }
 
         access->error = -EREMOTEIO;
-        if (class == STATUS_CLASS_FAULT && firmware_has(access->firmware, FIRMWARE_DAP_REGISTERS))
+        if (class == STATUS_CLASS_FAULT &&
+            firmware_supports(access->firmware, FIRMWARE_DAP_REGISTERS))
                 access->phase = PHASE_CLEAR;
         else
                 access->phase = PHASE_DONE;

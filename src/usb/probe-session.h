@@ -7,6 +7,7 @@
 #include "base/macro.h"
 #include "proto/session.h"
 #include "proto/status.h"
+#include "usb/transport.h"
 
 /* Work with a probe over the descriptor of its node: claim it, enter SWD, see what chip is
  * there, leave everything as it should be. Blocks; at most a few seconds (timeout_ms is for one
@@ -52,17 +53,22 @@ typedef struct ProbeSessionOptions {
  * ST-LINK command. */
 int probe_session_open(int fd, const ProbeSessionOptions *options, ProbeSession **ret);
 
+/* Likewise over any transport, which becomes the session's on success; options->timeout_ms and
+ * cancel_fd are the transport's own affair. */
+int probe_session_new(Transport *transport, const ProbeSessionOptions *options, ProbeSession **ret);
+
 /* Enter SWD from whatever mode the probe is in. */
 int probe_session_connect(ProbeSession *session);
 
-/* Find out what target is there; needs SWD. With -EREMOTEIO nothing could be read at all; a chip
- * that we only half know is no error. */
+/* Find out what target is there; -ENOTCONN unless SWD was entered. With -EREMOTEIO nothing could be
+ * read at all; a chip that we only half know is no error. */
 int probe_session_identify_target(ProbeSession *session, ProbeTarget *ret);
 
 /* Measure the target's voltage into the info; -EOPNOTSUPP when this firmware cannot. */
 int probe_session_measure_voltage(ProbeSession *session);
 
-/* Leave SWD: the probe is idle afterwards. Done by free too, as well as that is possible. */
+/* Leave SWD: the probe is idle afterwards. Done by free too, as well as that is possible, also
+ * after errors and cancellation. */
 int probe_session_disconnect(ProbeSession *session);
 
 const ProbeInfo *probe_session_info(const ProbeSession *session);

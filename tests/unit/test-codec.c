@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/codec.h"
+#include "proto/scsi.h"
 #include "proto/status.h"
 #include "wire.h"
 
@@ -206,7 +207,8 @@ START_TEST(features) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                ck_assert_msg(firmware_has(&cases[i].firmware, cases[i].feature) == cases[i].has,
+                ck_assert_msg(firmware_supports(&cases[i].firmware, cases[i].feature) ==
+                                      cases[i].has,
                               "case %zu", i);
 }
 END_TEST
@@ -354,6 +356,36 @@ START_TEST(statuses) {
 }
 END_TEST
 
+/* stlink-protocol §2.2 */
+START_TEST(scsi_wrapping) {
+        uint8_t cbw[SCSI_CBW_SIZE], expected[SCSI_CBW_SIZE] = {}, csw[16];
+        Command command = command_read_word(0xE000ED00);
+        size_t n;
+
+        scsi_wrap(&command, 0x01020304, cbw);
+        wire_parse("55534243 04030201 08000000 80 00 0A F236 00ED00E0", expected, sizeof(expected));
+        ck_assert_mem_eq(cbw, expected, SCSI_CBW_SIZE);
+
+        command = (Command){ .bytes = { 0xF2, 0x08 }, .used = 12, .out_size = 64 };
+        scsi_wrap(&command, 0, cbw);
+        memset(expected, 0, sizeof(expected));
+        wire_parse("55534243 00000000 40000000 00 00 0C F208", expected, sizeof(expected));
+        ck_assert_mem_eq(cbw, expected, SCSI_CBW_SIZE);
+        ck_assert_uint_eq(scsi_request_sense().in_size, 18);
+
+        n = wire_parse("55534253 04030201 00000000 00", csw, sizeof(csw));
+        ck_assert_int_eq(scsi_check(csw, n), 0);
+        ck_assert_int_eq(scsi_check(csw, n - 1), -EPROTO);
+        ck_assert_int_eq(scsi_check(csw, n + 1), -EPROTO);
+        csw[12] = 1;
+        ck_assert_int_eq(scsi_check(csw, n), -EIO);
+        csw[12] = 2;
+        ck_assert_int_eq(scsi_check(csw, n), -EPROTO);
+        csw[12] = 0, csw[3] = 0x43;
+        ck_assert_int_eq(scsi_check(csw, n), -EPROTO);
+}
+END_TEST
+
 START_TEST(frequencies) {
         SwdFrequencies f;
         uint8_t status, bytes[52] = { 0x80, 0, 0, 0, 0x40, 0x1F, 0, 0, 3 };
@@ -404,6 +436,7 @@ int main(void) {
         tcase_add_test(tcase, loader_states);
         tcase_add_test(tcase, values);
         tcase_add_test(tcase, statuses);
+        tcase_add_test(tcase, scsi_wrapping);
         tcase_add_test(tcase, frequencies);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
