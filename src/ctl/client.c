@@ -39,12 +39,6 @@ void client_say_more(const char *format, ...) {
         va_end(args);
 }
 
-int client_connect(sd_bus **ret) {
-        int r = bus_errors_register();
-
-        return r < 0 ? r : sd_bus_open_system(ret);
-}
-
 typedef struct Fetch {
         Snapshot *snapshot;
         sd_bus_error *error;
@@ -107,16 +101,27 @@ int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot 
         return 0;
 }
 
+ExitCode client_open(sd_bus **ret) {
+        int r = bus_errors_register();
+
+        if (r < 0)
+                return client_report(NULL, r);
+        r = sd_bus_open_system(ret);
+        if (r >= 0)
+                return EXIT_CODE_OK;
+        client_say("Cannot connect to the system bus: %s", strerror(-r));
+        client_say_more("Is it running?  systemctl status dbus");
+        return EXIT_CODE_NO_DAEMON;
+}
+
 ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
-        int r = client_connect(&bus);
+        ExitCode code = client_open(&bus);
+        int r;
 
-        if (r < 0) {
-                client_say("Cannot connect to the system bus: %s", strerror(-r));
-                client_say_more("Is it running?  systemctl status dbus");
-                return EXIT_CODE_NO_DAEMON;
-        }
+        if (code != EXIT_CODE_OK)
+                return code;
         r = client_fetch(bus, with_manager, &error, ret_snapshot);
         if (r < 0)
                 return client_report(&error, r);

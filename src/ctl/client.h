@@ -11,8 +11,8 @@
 /* The daemon, seen from the command line. Functions that fail return a negative errno and say
  * nothing; client_report() says it. */
 
-/* Connect to the system bus. */
-int client_connect(sd_bus **ret);
+/* Connect to the system bus, and report when that fails. */
+ExitCode client_open(sd_bus **ret);
 
 /* Ask for all objects, and with_manager for the manager's properties in the same go. */
 int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot **ret);

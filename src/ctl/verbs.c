@@ -9,6 +9,7 @@
 static const Verb verbs[] = {
         { "status", 0, -1, OPTION_JSON, false, verb_status },
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
+        { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
         { "run", 1, -1, OPTION_PROBE | OPTION_WAIT | OPTION_REASON | OPTION_UNTIL, true, verb_run },
 };
 
