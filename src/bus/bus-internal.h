@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <limits.h>
+
+#include "bus/bus.h"
+#include "bus/names.h"
+
+/* Shared by the vtable files, one per noun. The object that sd-bus hands to getters is a view:
+ * plain members that the vtable reaches by offset, filled in when the object is looked up. One
+ * view per noun is enough, since sd-bus looks up and reads in one go; a method copies what it
+ * needs before it does anything that could look up another object. */
+
+typedef struct ProbeView {
+        Bus *bus;
+        const Probe *probe;
+        const char *id, *serial, *reported, *model, *port_path, *node, *firmware, *mode, *state;
+        int ambiguous;
+        uint16_t product_id;
+        int32_t millivolts;
+} ProbeView;
+
+typedef struct LeaseView {
+        Bus *bus;
+        LeaseId id;
+        const Lease *lease;
+        const char *probe, *state, *kind, *reason, *user, *command;
+        char probe_path[PATH_MAX];
+        uint32_t position, uid, pid;
+        uint64_t requested, granted;
+} LeaseView;
+
+struct Bus {
+        sd_bus *connection;
+        const BusOps *ops;
+        void *userdata;
+        sd_bus_slot *slots[8];
+        size_t n_slots;
+        sd_event_source *flush;
+        List dirty; /* objects with a PropertiesChanged to come */
+        ProbeView probe_view;
+        LeaseView lease_view;
+};
+
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_probe_vtable[];
+extern const sd_bus_vtable bus_lease_vtable[];
+
+int bus_probe_lookup(sd_bus *connection, const char *path, const char *interface, void *userdata,
+                     void **ret_found, sd_bus_error *error);
+int bus_lease_lookup(sd_bus *connection, const char *path, const char *interface, void *userdata,
+                     void **ret_found, sd_bus_error *error);
+int bus_probe_enumerate(sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+                        sd_bus_error *error);
+int bus_lease_enumerate(sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+                        sd_bus_error *error);
+
+/* Object paths. A probe's is allocated. */
+int bus_probe_path(const char *id, char **ret);
+#define LEASE_PATH_MAX (sizeof(STLINKD_LEASE_PATH) + 24)
+void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]);
+
+/* Who sent this; -EACCES, with error filled in, when the bus does not say. */
+int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error);
+
+/* Read an a{sv}. Each known option has a signature and a function that reads its value. An
+ * unknown name and a wrong type are -EINVAL, with error filled in. */
+typedef struct BusOption {
+        const char *name;
+        const char *signature;
+        int (*read)(sd_bus_message *message, void *options, sd_bus_error *error);
+} BusOption;
+int bus_options_read(sd_bus_message *message, const BusOption *known, size_t n_known, void *options,
+                     sd_bus_error *error);
+
+/* Append "key": variant to an a{sv} that is open. A NULL string is left out. */
+int bus_append_string(sd_bus_message *message, const char *key, const char *value);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/bus-internal.h"
+
+/* --- finding ------------------------------------------------------------------------------ */
+
+static int view_fill(LeaseView *view, Bus *bus, const BusLease *found) {
+        _cleanup_free_ char *probe_path = NULL;
+        const Lease *lease = found->lease;
+        int r;
+
+        r = bus_probe_path(found->probe->id, &probe_path);
+        if (r < 0)
+                return r;
+        *view = (LeaseView){
+                .bus = bus,
+                .id = lease->id,
+                .lease = lease,
+                .state = lease_state_to_string(lease->state),
+                .kind = lease_kind_to_string(lease->kind),
+                .reason = found->reason,
+                .user = found->user,
+                .command = found->command,
+                .position = found->position,
+                .uid = (uint32_t) lease->uid,
+                .pid = (uint32_t) found->pid,
+                .requested = lease->requested,
+                .granted = lease->granted,
+        };
+        (void) snprintf(view->probe_path, sizeof(view->probe_path), "%s", probe_path);
+        view->probe = view->probe_path;
+        return 0;
+}
+
+/* Only the one way of writing a number is a path: no sign, no leading zero. */
+static bool path_to_id(const char *path, LeaseId *ret) {
+        char again[LEASE_PATH_MAX];
+        unsigned long long id;
+
+        if (sscanf(path, STLINKD_LEASE_PATH "/%llu", &id) != 1)
+                return false;
+        bus_lease_path(id, again);
+        if (strcmp(path, again) != 0)
+                return false;
+        *ret = id;
+        return true;
+}
+
+int bus_lease_lookup(sd_bus *connection, const char *path, const char *interface, void *userdata,
+                     void **ret_found, sd_bus_error *error) {
+        Bus *bus = userdata;
+        BusLease found;
+        LeaseId id;
+        int r;
+
+        (void) connection, (void) interface, (void) error;
+        if (!path_to_id(path, &id) || !bus->ops->lease_find(bus->userdata, id, &found))
+                return 0;
+        r = view_fill(&bus->lease_view, bus, &found);
+        if (r < 0)
+                return r;
+        *ret_found = &bus->lease_view;
+        return 1;
+}
+
+static size_t count_leases(Bus *bus) {
+        size_t n = 0;
+
+        for (const Probe *p = NULL; (p = bus->ops->probe_next(bus->userdata, p));)
+                for (LeaseId id = 0; (id = bus->ops->lease_next(bus->userdata, p, id));)
+                        n++;
+        return n;
+}
+
+int bus_lease_enumerate(sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+                        sd_bus_error *error) {
+        Bus *bus = userdata;
+        size_t n = 0;
+        char **nodes;
+
+        (void) connection, (void) prefix, (void) error;
+        nodes = calloc(count_leases(bus) + 1, sizeof(*nodes));
+        if (!nodes)
+                return -ENOMEM;
+        for (const Probe *p = NULL; (p = bus->ops->probe_next(bus->userdata, p));)
+                for (LeaseId id = 0; (id = bus->ops->lease_next(bus->userdata, p, id));) {
+                        char path[LEASE_PATH_MAX];
+
+                        bus_lease_path(id, path);
+                        nodes[n] = strdup(path);
+                        n += nodes[n] != NULL;
+                }
+        *ret_nodes = nodes;
+        return 0;
+}
+
+/* --- members ------------------------------------------------------------------------------ */
+
+static int get_parts(sd_bus *connection, const char *path, const char *interface,
+                     const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error) {
+        unsigned parts = ((LeaseView *) userdata)->lease->parts;
+        int r;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        r = sd_bus_message_open_container(reply, 'a', "s");
+        if (r < 0)
+                return r;
+        for (unsigned part = 1; part & PROBE_PARTS_ALL; part <<= 1) {
+                if (!(parts & part))
+                        continue;
+                r = sd_bus_message_append(reply, "s", probe_part_to_string(part));
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+typedef int (*LeaseOperation)(void *userdata, LeaseId id, const BusCaller *caller,
+                              sd_bus_message *message, sd_bus_error *error);
+
+static int call(Bus *bus, LeaseOperation operation, LeaseId id, sd_bus_message *message,
+                sd_bus_error *error) {
+        BusCaller caller;
+        int r;
+
+        r = bus_options_read(message, NULL, 0, NULL, error);
+        if (r < 0)
+                return r;
+        r = bus_caller_read(message, &caller, error);
+        if (r < 0)
+                return r;
+        r = operation(bus->userdata, id, &caller, message, error);
+        return r < 0 ? r : 1;
+}
+
+static int method_release(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call(view->bus, view->bus->ops->release, view->id, message, error);
+}
+
+static int method_open(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call(view->bus, view->bus->ops->open, view->id, message, error);
+}
+
+#define CONSTANT   SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define AT(member) offsetof(LeaseView, member)
+
+const sd_bus_vtable bus_lease_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Probe", "o", NULL, AT(probe), CHANGES),
+        SD_BUS_PROPERTY("State", "s", NULL, AT(state), CHANGES),
+        SD_BUS_PROPERTY("Position", "u", NULL, AT(position), CHANGES),
+        SD_BUS_PROPERTY("Kind", "s", NULL, AT(kind), CONSTANT),
+        SD_BUS_PROPERTY("Parts", "as", get_parts, 0, CONSTANT),
+        SD_BUS_PROPERTY("Reason", "s", NULL, AT(reason), CONSTANT),
+        SD_BUS_PROPERTY("Uid", "u", NULL, AT(uid), CONSTANT),
+        SD_BUS_PROPERTY("User", "s", NULL, AT(user), CONSTANT),
+        SD_BUS_PROPERTY("Pid", "u", NULL, AT(pid), CONSTANT),
+        SD_BUS_PROPERTY("Command", "s", NULL, AT(command), CONSTANT),
+        SD_BUS_PROPERTY("Requested", "t", NULL, AT(requested), CONSTANT),
+        SD_BUS_PROPERTY("Granted", "t", NULL, AT(granted), CHANGES),
+        SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", node),
+                                method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
+        SD_BUS_VTABLE_END,
+};

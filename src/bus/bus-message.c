@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "bus/bus-internal.h"
+#include "bus/errors.h"
+
+int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error) {
+        _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+        const char *name = sd_bus_message_get_sender(message);
+        BusCaller caller = { .name = name };
+        int r;
+
+        r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds);
+        if (r >= 0)
+                r = sd_bus_creds_get_euid(creds, &caller.uid);
+        /* A credential that is missing counts as a refusal, never as user 0. */
+        if (r < 0 || !name)
+                return bus_error_setf(error, EACCES, "The bus does not say who you are");
+        if (sd_bus_creds_get_pid(creds, &caller.pid) < 0)
+                caller.pid = 0;
+        *ret = caller;
+        return 0;
+}
+
+static const BusOption *option_find(const BusOption *known, size_t n_known, const char *name) {
+        for (size_t i = 0; i < n_known; i++)
+                if (strcmp(known[i].name, name) == 0)
+                        return &known[i];
+        return NULL;
+}
+
+/* Read one entry of the dictionary, which has been entered. */
+static int option_read(sd_bus_message *message, const BusOption *known, size_t n_known,
+                       void *options, sd_bus_error *error) {
+        const BusOption *option;
+        const char *name, *signature;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+        option = option_find(known, n_known, name);
+        if (!option)
+                return bus_error_setf(error, EINVAL, "Unknown option \"%s\"", name);
+        r = sd_bus_message_peek_type(message, NULL, &signature);
+        if (r < 0)
+                return r;
+        if (strcmp(signature, option->signature) != 0)
+                return bus_error_setf(error, EINVAL, "Option \"%s\" is of type %s, expected %s",
+                                      name, signature, option->signature);
+        r = sd_bus_message_enter_container(message, 'v', option->signature);
+        if (r < 0)
+                return r;
+        r = option->read(message, options, error);
+        if (r < 0)
+                return r;
+        return sd_bus_message_exit_container(message);
+}
+
+int bus_options_read(sd_bus_message *message, const BusOption *known, size_t n_known, void *options,
+                     sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+                r = option_read(message, known, n_known, options, error);
+                if (r < 0)
+                        return r;
+                r = sd_bus_message_exit_container(message);
+                if (r < 0)
+                        return r;
+        }
+        if (r < 0)
+                return r;
+        return sd_bus_message_exit_container(message);
+}
+
+int bus_append_string(sd_bus_message *message, const char *key, const char *value) {
+        return value ? sd_bus_message_append(message, "{sv}", key, "s", value) : 0;
+}

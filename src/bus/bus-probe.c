@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/bus-internal.h"
+#include "bus/errors.h"
+
+/* --- finding ------------------------------------------------------------------------------ */
+
+static void view_fill(ProbeView *view, Bus *bus, const Probe *probe) {
+        *view = (ProbeView){
+                .bus = bus,
+                .probe = probe,
+                .id = probe->id,
+                .serial = probe->serial,
+                .reported = probe->reported,
+                .model = probe_model_to_string(probe->model),
+                .port_path = probe->port_path,
+                .node = probe->node,
+                .firmware = probe->reading.firmware,
+                .mode = probe_mode_to_string(probe->reading.mode),
+                .state = probe_state_to_string(probe->state),
+                .ambiguous = probe->ambiguous,
+                .product_id = probe->product_id,
+                .millivolts = probe->reading.millivolts,
+        };
+}
+
+int bus_probe_lookup(sd_bus *connection, const char *path, const char *interface, void *userdata,
+                     void **ret_found, sd_bus_error *error) {
+        _cleanup_free_ char *id = NULL;
+        Bus *bus = userdata;
+        const Probe *probe;
+        int r;
+
+        (void) connection, (void) interface, (void) error;
+        r = sd_bus_path_decode(path, STLINKD_PROBE_PATH, &id);
+        if (r <= 0)
+                return r;
+        probe = bus->ops->probe_find(bus->userdata, id);
+        if (!probe)
+                return 0;
+        view_fill(&bus->probe_view, bus, probe);
+        *ret_found = &bus->probe_view;
+        return 1;
+}
+
+static char **strv_free(char **strv) {
+        for (char **s = strv; s && *s; s++)
+                free(*s);
+        free(strv);
+        return NULL;
+}
+
+int bus_probe_enumerate(sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+                        sd_bus_error *error) {
+        Bus *bus = userdata;
+        char **nodes;
+        size_t n = 0;
+        int r;
+
+        (void) connection, (void) prefix, (void) error;
+        for (const Probe *p = NULL; (p = bus->ops->probe_next(bus->userdata, p));)
+                n++;
+        nodes = calloc(n + 1, sizeof(*nodes));
+        if (!nodes)
+                return -ENOMEM;
+        n = 0;
+        for (const Probe *p = NULL; (p = bus->ops->probe_next(bus->userdata, p));) {
+                r = bus_probe_path(p->id, &nodes[n++]);
+                if (r < 0) {
+                        strv_free(nodes);
+                        return r;
+                }
+        }
+        *ret_nodes = nodes;
+        return 0;
+}
+
+/* --- properties that are more than one value ---------------------------------------------- */
+
+static int append_part(sd_bus_message *reply, const ProbePartDevice *part) {
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        r = bus_append_string(reply, "Part", probe_part_to_string(part->part));
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(reply, "{sv}", "Interface", "u", (uint32_t) part->interface);
+        if (r < 0)
+                return r;
+        r = bus_append_string(reply, "Device", part->device);
+        if (r < 0)
+                return r;
+        return sd_bus_message_close_container(reply);
+}
+
+static int get_parts(sd_bus *connection, const char *path, const char *interface,
+                     const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error) {
+        const Probe *probe = ((ProbeView *) userdata)->probe;
+        int r;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < probe->n_parts; i++) {
+                r = append_part(reply, &probe->parts[i]);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+/* What may be known of a process or not. */
+static int append_process_strings(sd_bus_message *reply, const Process *process) {
+        const struct {
+                const char *key, *value;
+        } strings[] = {
+                { "User", process->user },
+                { "Command", process->command },
+                { "Exe", process->exe },
+                { "Unit", process->unit },
+                { "Session", process->session },
+                { "Terminal", process->terminal },
+                { "Container", process->container },
+                { "ParentCommand", process->parent_command },
+        };
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
+                r = bus_append_string(reply, strings[i].key, strings[i].value);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int append_holder(sd_bus_message *reply, const BusHolder *holder, bool with_cmdline) {
+        const Process *process = holder->process;
+        char lease[LEASE_PATH_MAX];
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Pid", "u", (uint32_t) process->pid,
+                                  "Uid", "u", (uint32_t) process->uid, "Since", "t", holder->since,
+                                  "Claimed", "b", (int) holder->claimed);
+        if (r < 0)
+                return r;
+        r = append_process_strings(reply, process);
+        if (r < 0)
+                return r;
+        if (with_cmdline) {
+                r = bus_append_string(reply, "Cmdline", process->cmdline);
+                if (r < 0)
+                        return r;
+        }
+        if (holder->lease) {
+                bus_lease_path(holder->lease, lease);
+                r = sd_bus_message_append(reply, "{sv}", "Lease", "o", lease);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+/* caller is NULL when nobody may see a command line. */
+static int append_holders(sd_bus_message *reply, Bus *bus, const Probe *probe,
+                          const BusCaller *caller) {
+        BusHolder holder;
+        int r;
+
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        if (r < 0)
+                return r;
+        for (size_t i = 0; bus->ops->holder_at(bus->userdata, probe, i, &holder); i++) {
+                bool own = caller && (caller->uid == 0 || caller->uid == holder.process->uid);
+
+                r = append_holder(reply, &holder, own);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+static int get_holders(sd_bus *connection, const char *path, const char *interface,
+                       const char *property, sd_bus_message *reply, void *userdata,
+                       sd_bus_error *error) {
+        ProbeView *view = userdata;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        return append_holders(reply, view->bus, view->probe, NULL);
+}
+
+static int get_leases(sd_bus *connection, const char *path, const char *interface,
+                      const char *property, sd_bus_message *reply, void *userdata,
+                      sd_bus_error *error) {
+        ProbeView *view = userdata;
+        Bus *bus = view->bus;
+        int r;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        r = sd_bus_message_open_container(reply, 'a', "o");
+        if (r < 0)
+                return r;
+        for (LeaseId id = 0; (id = bus->ops->lease_next(bus->userdata, view->probe, id));) {
+                char lease[LEASE_PATH_MAX];
+
+                bus_lease_path(id, lease);
+                r = sd_bus_message_append(reply, "o", lease);
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(reply);
+}
+
+/* --- methods ------------------------------------------------------------------------------ */
+
+static int read_wait(sd_bus_message *message, void *options, sd_bus_error *error) {
+        (void) error;
+        return sd_bus_message_read(message, "t", &((AcquireOptions *) options)->wait);
+}
+
+static int read_limit(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        int r;
+
+        r = sd_bus_message_read(message, "t", &o->limit);
+        if (r < 0)
+                return r;
+        return o->limit > 0 ? 0 : bus_error_setf(error, EINVAL, "A limit of 0 is no lease at all");
+}
+
+static int read_reason(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &o->reason);
+        if (r < 0)
+                return r;
+        if (strlen(o->reason) > LEASE_REASON_MAX)
+                return bus_error_setf(error, EINVAL, "The reason is longer than %d bytes",
+                                      LEASE_REASON_MAX);
+        /* It ends up on terminals. */
+        for (const char *c = o->reason; *c; c++)
+                if ((unsigned char) *c < ' ' || *c == 0x7f)
+                        return bus_error_setf(error, EINVAL,
+                                              "The reason has control characters in it");
+        return 0;
+}
+
+static int read_kind(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        const char *name;
+        int kind;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+        kind = lease_kind_from_string(name);
+        if (kind < 0)
+                return bus_error_setf(error, EINVAL, "Unknown kind of lease \"%s\"", name);
+        o->kind = (LeaseKind) kind;
+        return 0;
+}
+
+static int read_parts(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        o->parts = 0;
+        while ((r = sd_bus_message_read(message, "s", &name)) > 0) {
+                unsigned part = probe_part_from_string(name);
+
+                if (!part)
+                        return bus_error_setf(error, EINVAL, "Unknown part \"%s\"", name);
+                o->parts |= part;
+        }
+        if (r < 0)
+                return r;
+        if (!o->parts)
+                return bus_error_setf(error, EINVAL, "A lease needs at least one part");
+        return sd_bus_message_exit_container(message);
+}
+
+static int read_waiting(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        const char *how;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &how);
+        if (r < 0)
+                return r;
+        o->answer_early = strcmp(how, "object") == 0;
+        if (!o->answer_early && strcmp(how, "reply") != 0)
+                return bus_error_setf(error, EINVAL, "\"waiting\" is \"reply\" or \"object\"");
+        return 0;
+}
+
+static const BusOption acquire_options[] = {
+        { "wait", "t", read_wait },   { "reason", "s", read_reason },
+        { "kind", "s", read_kind },   { "parts", "as", read_parts },
+        { "limit", "t", read_limit }, { "waiting", "s", read_waiting },
+};
+
+static int method_acquire(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        ProbeView *view = userdata;
+        Bus *bus = view->bus;
+        const Probe *probe = view->probe;
+        AcquireOptions options = { .reason = "",
+                                   .kind = LEASE_EXCLUSIVE,
+                                   .parts = PROBE_PART_DEBUG,
+                                   .limit = USEC_INFINITY };
+        BusCaller caller;
+        int r;
+
+        r = bus_options_read(message, acquire_options, ELEMENTSOF(acquire_options), &options,
+                             error);
+        if (r < 0)
+                return r;
+        r = bus_caller_read(message, &caller, error);
+        if (r < 0)
+                return r;
+        r = bus->ops->acquire(bus->userdata, probe, &options, &caller, message, error);
+        return r < 0 ? r : 1;
+}
+
+static int method_get_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        ProbeView *view = userdata;
+        BusCaller caller;
+        int r;
+
+        r = bus_options_read(message, NULL, 0, NULL, error);
+        if (r < 0)
+                return r;
+        r = bus_caller_read(message, &caller, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r < 0)
+                return r;
+        r = append_holders(reply, view->bus, view->probe, &caller);
+        if (r < 0)
+                return r;
+        return sd_bus_message_send(reply);
+}
+
+#define CONSTANT   SD_BUS_VTABLE_PROPERTY_CONST
+#define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define AT(member) offsetof(ProbeView, member)
+
+const sd_bus_vtable bus_probe_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Id", "s", NULL, AT(id), CONSTANT),
+        SD_BUS_PROPERTY("Serial", "s", NULL, AT(serial), CHANGES),
+        SD_BUS_PROPERTY("SerialReported", "s", NULL, AT(reported), CHANGES),
+        SD_BUS_PROPERTY("Ambiguous", "b", NULL, AT(ambiguous), CHANGES),
+        SD_BUS_PROPERTY("Model", "s", NULL, AT(model), CHANGES),
+        SD_BUS_PROPERTY("ProductId", "q", NULL, AT(product_id), CHANGES),
+        SD_BUS_PROPERTY("PortPath", "s", NULL, AT(port_path), CHANGES),
+        SD_BUS_PROPERTY("Node", "s", NULL, AT(node), CHANGES),
+        SD_BUS_PROPERTY("Parts", "aa{sv}", get_parts, 0, CHANGES),
+        SD_BUS_PROPERTY("Firmware", "s", NULL, AT(firmware), CHANGES),
+        SD_BUS_PROPERTY("Mode", "s", NULL, AT(mode), CHANGES),
+        SD_BUS_PROPERTY("TargetVoltage", "i", NULL, AT(millivolts), CHANGES),
+        SD_BUS_PROPERTY("State", "s", NULL, AT(state), CHANGES),
+        SD_BUS_PROPERTY("Holders", "aa{sv}", get_holders, 0, CHANGES),
+        SD_BUS_PROPERTY("Leases", "ao", get_leases, 0, CHANGES),
+        SD_BUS_METHOD_WITH_ARGS("Acquire", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("o", lease, "h", fd), method_acquire,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", holders), method_get_holders,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/bus-internal.h"
+#include "bus/errors.h"
+
+/* An object whose properties changed since the last PropertiesChanged. */
+typedef struct Dirty {
+        List link;
+        const char *interface;
+        const char *const *names; /* of the bits in the mask */
+        unsigned mask;
+        char path[];
+} Dirty;
+
+/* By bit: ProbeProperty. */
+static const char *const probe_names[] = {
+        "Serial",   "Ambiguous", "Model",         "ProductId", "PortPath", "Node",   "Parts",
+        "Firmware", "Mode",      "TargetVoltage", "State",     "Holders",  "Leases",
+};
+
+/* By bit: BusLeaseProperty. */
+static const char *const lease_names[] = { "Probe", "State", "Position", "Granted" };
+
+#define NAMES_MAX (ELEMENTSOF(probe_names) + 1)
+
+/* --- paths -------------------------------------------------------------------------------- */
+
+int bus_probe_path(const char *id, char **ret) {
+        return sd_bus_path_encode(STLINKD_PROBE_PATH, id, ret);
+}
+
+void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]) {
+        (void) snprintf(buffer, LEASE_PATH_MAX, STLINKD_LEASE_PATH "/%" PRIu64, id);
+}
+
+/* --- changes of properties ---------------------------------------------------------------- */
+
+static Dirty *dirty_free(Dirty *dirty) {
+        list_remove(&dirty->link);
+        free(dirty);
+        return NULL;
+}
+
+static Dirty *dirty_find(Bus *bus, const char *path) {
+        LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
+        if (strcmp(dirty->path, path) == 0)
+                return dirty;
+        return NULL;
+}
+
+static Dirty *dirty_get(Bus *bus, const char *path) {
+        Dirty *dirty = dirty_find(bus, path);
+
+        if (dirty)
+                return dirty;
+        dirty = calloc(1, sizeof(*dirty) + strlen(path) + 1);
+        if (!dirty)
+                return NULL;
+        strcpy(dirty->path, path);
+        list_append(&bus->dirty, &dirty->link);
+        return dirty;
+}
+
+static void dirty_emit(Bus *bus, const Dirty *dirty) {
+        const char *names[NAMES_MAX];
+        size_t n = 0;
+
+        for (unsigned bit = 0; dirty->mask >> bit; bit++)
+                if (dirty->mask & 1u << bit)
+                        names[n++] = dirty->names[bit];
+        names[n] = NULL;
+        (void) sd_bus_emit_properties_changed_strv(bus->connection, dirty->path, dirty->interface,
+                                                   (char **) names);
+}
+
+static int on_flush(sd_event_source *source, void *userdata) {
+        Bus *bus = userdata;
+
+        (void) source;
+        LIST_FOREACH(&bus->dirty, Dirty, dirty, link) {
+                dirty_emit(bus, dirty);
+                dirty_free(dirty);
+        }
+        return 0;
+}
+
+static void object_changed(Bus *bus, const char *path, const char *interface,
+                           const char *const *names, unsigned mask) {
+        Dirty *dirty = mask ? dirty_get(bus, path) : NULL;
+
+        if (!dirty)
+                return;
+        dirty->interface = interface;
+        dirty->names = names;
+        dirty->mask |= mask;
+        (void) sd_event_source_set_enabled(bus->flush, SD_EVENT_ONESHOT);
+}
+
+void bus_probe_changed(Bus *bus, const char *id, unsigned properties) {
+        _cleanup_free_ char *path = NULL;
+
+        if (bus_probe_path(id, &path) >= 0)
+                object_changed(bus, path, STLINKD_PROBE_INTERFACE, probe_names, properties);
+}
+
+void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties) {
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        object_changed(bus, path, STLINKD_LEASE_INTERFACE, lease_names, properties);
+}
+
+/* --- coming and going of objects ---------------------------------------------------------- */
+
+static void object_removed(Bus *bus, const char *path, const char *interface) {
+        Dirty *dirty = dirty_find(bus, path);
+
+        if (dirty)
+                dirty_free(dirty);
+        /* Not emit_object_removed(), which would look the object up; it is gone already. */
+        (void) sd_bus_emit_interfaces_removed(bus->connection, path, "org.freedesktop.DBus.Peer",
+                                              "org.freedesktop.DBus.Introspectable",
+                                              "org.freedesktop.DBus.Properties", interface, NULL);
+}
+
+void bus_probe_added(Bus *bus, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (bus_probe_path(id, &path) >= 0)
+                (void) sd_bus_emit_object_added(bus->connection, path);
+}
+
+void bus_probe_removed(Bus *bus, const char *id) {
+        _cleanup_free_ char *path = NULL;
+
+        if (bus_probe_path(id, &path) >= 0)
+                object_removed(bus, path, STLINKD_PROBE_INTERFACE);
+}
+
+void bus_lease_added(Bus *bus, LeaseId id) {
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        (void) sd_bus_emit_object_added(bus->connection, path);
+}
+
+void bus_lease_removed(Bus *bus, LeaseId id) {
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        object_removed(bus, path, STLINKD_LEASE_INTERFACE);
+}
+
+void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        if (sd_bus_message_new_signal(bus->connection, &message, path, STLINKD_LEASE_INTERFACE,
+                                      "Ended") < 0 ||
+            sd_bus_message_append(message, "s", reason) < 0)
+                return;
+        (void) sd_bus_send_to(bus->connection, message, owner, NULL);
+}
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd) {
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        return sd_bus_reply_method_return(message, "oh", path, fd);
+}
+
+int bus_reply_open(sd_bus_message *message, int fd) {
+        return sd_bus_reply_method_return(message, "h", fd);
+}
+
+/* --- set-up ------------------------------------------------------------------------------- */
+
+static int add_flush(Bus *bus, sd_event *event) {
+        int r;
+
+        r = sd_event_add_defer(event, &bus->flush, on_flush, bus);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        /* After everything else that is ready in this turn of the loop. */
+        return sd_event_source_set_priority(bus->flush, SD_EVENT_PRIORITY_IDLE);
+}
+
+static int add_objects(Bus *bus) {
+        sd_bus *c = bus->connection;
+        int r;
+
+        r = sd_bus_add_object_manager(c, &bus->slots[bus->n_slots++], STLINKD_PATH);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_object_vtable(c, &bus->slots[bus->n_slots++], STLINKD_PATH,
+                                     STLINKD_MANAGER_INTERFACE, bus_manager_vtable, bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_fallback_vtable(c, &bus->slots[bus->n_slots++], STLINKD_PROBE_PATH,
+                                       STLINKD_PROBE_INTERFACE, bus_probe_vtable, bus_probe_lookup,
+                                       bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_fallback_vtable(c, &bus->slots[bus->n_slots++], STLINKD_LEASE_PATH,
+                                       STLINKD_LEASE_INTERFACE, bus_lease_vtable, bus_lease_lookup,
+                                       bus);
+        if (r < 0)
+                return r;
+        r = sd_bus_add_node_enumerator(c, &bus->slots[bus->n_slots++], STLINKD_PROBE_PATH,
+                                       bus_probe_enumerate, bus);
+        if (r < 0)
+                return r;
+        return sd_bus_add_node_enumerator(c, &bus->slots[bus->n_slots++], STLINKD_LEASE_PATH,
+                                          bus_lease_enumerate, bus);
+}
+
+int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, void *userdata, Bus **ret) {
+        _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
+        int r;
+
+        if (!bus)
+                return -ENOMEM;
+        list_init(&bus->dirty);
+        bus->connection = sd_bus_ref(connection);
+        bus->ops = ops;
+        bus->userdata = userdata;
+        r = add_flush(bus, event);
+        if (r < 0)
+                return r;
+        r = add_objects(bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+Bus *bus_free(Bus *bus) {
+        if (!bus)
+                return NULL;
+        for (size_t i = 0; i < bus->n_slots; i++)
+                sd_bus_slot_unref(bus->slots[i]);
+        sd_event_source_disable_unref(bus->flush);
+        LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
+        dirty_free(dirty);
+        sd_bus_unref(bus->connection);
+        free(bus);
+        return NULL;
+}

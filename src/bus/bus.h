@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "bus/ops.h"
+
+/* stlinkd's objects on a bus connection, and the signals that they send. */
+
+typedef struct Bus Bus;
+
+/* Register all objects on a connection, which stays the caller's; ops and userdata must outlive
+ * the Bus. Signals of changes are collected and sent from the event loop. 0 or a negative
+ * errno. */
+int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, void *userdata, Bus **ret);
+Bus *bus_free(Bus *bus);
+DEFINE_CLEANUP(Bus *, bus_free)
+
+/* InterfacesAdded and InterfacesRemoved, at once. */
+void bus_probe_added(Bus *bus, const char *id);
+void bus_probe_removed(Bus *bus, const char *id);
+void bus_lease_added(Bus *bus, LeaseId id);
+void bus_lease_removed(Bus *bus, LeaseId id);
+
+/* Properties changed: a mask of ProbeProperty, or of BusLeaseProperty. One PropertiesChanged
+ * per object goes out when the event loop has nothing more urgent to do. */
+typedef enum BusLeaseProperty {
+        BUS_LEASE_PROPERTY_PROBE = 1 << 0,
+        BUS_LEASE_PROPERTY_STATE = 1 << 1,
+        BUS_LEASE_PROPERTY_POSITION = 1 << 2,
+        BUS_LEASE_PROPERTY_GRANTED = 1 << 3,
+} BusLeaseProperty;
+void bus_probe_changed(Bus *bus, const char *id, unsigned properties);
+void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
+
+/* Tell the owner of a lease, by his bus name, why it ended. */
+void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason);
+
+/* The answer to Acquire and to Open; the message is not consumed, nor is fd. */
+int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd);
+int bus_reply_open(sd_bus_message *message, int fd);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <systemd/sd-bus.h>
+
+#include "base/time.h"
+#include "core/lease.h"
+#include "core/probe.h"
+#include "gate/process.h"
+
+/* What the bus asks of the daemon. The files of this folder read messages, check their form,
+ * call one of these, and write what comes back; they decide nothing. All pointers that an
+ * operation hands out are borrowed, and valid until control returns to the event loop. */
+
+#define LEASE_REASON_MAX 256 /* bytes, without the NUL */
+
+/* One program that has a probe's node open. */
+typedef struct BusHolder {
+        const Process *process;
+        Usec since; /* CLOCK_BOOTTIME */
+        bool claimed;
+        LeaseId lease; /* the lease it works under; 0 for none */
+} BusHolder;
+
+/* One lease with what the lease table does not know of it. */
+typedef struct BusLease {
+        const Lease *lease;
+        const Probe *probe;
+        const char *user, *command, *reason;
+        pid_t pid;
+        uint32_t position;
+} BusLease;
+
+typedef struct AcquireOptions {
+        Usec wait; /* span */
+        const char *reason;
+        LeaseKind kind;
+        unsigned parts;
+        Usec limit;        /* span; USEC_INFINITY: none */
+        bool answer_early; /* answer also while the request waits */
+} AcquireOptions;
+
+/* Who sent a message, as the bus daemon says. */
+typedef struct BusCaller {
+        uid_t uid;
+        pid_t pid;        /* 0 when the bus does not know */
+        const char *name; /* unique bus name */
+} BusCaller;
+
+typedef struct BusOps {
+        const char *(*gate)(void *userdata);
+        const char *(*enforcement)(void *userdata);
+
+        /* The probe shown under that id; walk all of them, from NULL to NULL. */
+        const Probe *(*probe_find)(void *userdata, const char *id);
+        const Probe *(*probe_next)(void *userdata, const Probe *previous);
+
+        /* The index-th holder of a probe; false at the end. */
+        bool (*holder_at)(void *userdata, const Probe *probe, size_t index, BusHolder *ret);
+
+        /* Walk the leases of a probe, holders first, from 0 to 0. */
+        LeaseId (*lease_next)(void *userdata, const Probe *probe, LeaseId previous);
+        bool (*lease_find)(void *userdata, LeaseId id, BusLease *ret);
+
+        /* These three answer the message themselves, now or later, and return 0; or they
+         * return a negative errno, with error filled in, and nothing has happened. */
+        int (*acquire)(void *userdata, const Probe *probe, const AcquireOptions *options,
+                       const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
+        int (*release)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                       sd_bus_error *error);
+        int (*open)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                    sd_bus_error *error);
+} BusOps;
