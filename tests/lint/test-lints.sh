@@ -36,6 +36,15 @@ exit 0"
 <!-- $spdx -->
 <node/>"
         cp "$TOP_SRCDIR/.clang-format" "$tree/"
+        put udev/69-a.rules <<<"# $spdx
+ACTION==\"remove\", GOTO=\"end\"
+SUBSYSTEM==\"usb\", ATTR{idVendor}==\"0483\", ATTR{idProduct}==\"3748|374[ab]\", \\
+  ENV{A}=\"1\", TAG+=\"uaccess\"
+LABEL=\"end\""
+        put udev/70-a.hwdb <<<"# $spdx
+usb:v0483p3748*
+usb:v0483p374A*
+usb:v0483p374B*"
         put systemd/fanotify.conf <"$TOP_SRCDIR/systemd/fanotify.conf"
         mkdir -p "$build/systemd"
         cp "$TOP_BUILDDIR/systemd/stlinkd.service" "$build/systemd/"
@@ -80,7 +89,7 @@ build_library() {
 clean_tree
 build_library core <<<'#include <string.h>
 size_t f(const char *s) { return strlen(s); }'
-for name in layers size format shell licence words xml lists unit purity; do
+for name in layers size format shell licence words xml lists unit rules purity; do
         check "$name passes a clean tree" lint $name
 done
 
@@ -154,6 +163,19 @@ add tests/unit/test-b.c ''
 expect_failure lists "a unit test in no list" 'tests/unit/test-b.c'
 add src/core/new.c ''
 expect_failure lists "a source file in no list" 'src/core/new.c'
+
+sed -i 's/TAG+="uaccess"/GROUP="plugdev"/' "$tree/udev/69-a.rules"
+expect_failure rules "a group" '69-a.rules:3: GROUP has no place here'
+sed -i 's/SUBSYSTEM=="usb", //' "$tree/udev/69-a.rules"
+expect_failure rules "a rule for whatever hangs below a probe" '69-a.rules:3: assigns without SUBSYSTEM=='
+sed -i 's/LABEL="end"/LABEL="End"/' "$tree/udev/69-a.rules"
+expect_failure rules "a GOTO into nowhere" '69-a.rules:2: GOTO "end" leads nowhere'
+sed -i 's/ENV{A}=/ENV(A)=/' "$tree/udev/69-a.rules"
+expect_failure rules "a slip of the pen" '69-a.rules:3: no such key: ENV.A.'
+sed -i 's/|374\[ab\]/|374b/' "$tree/udev/69-a.rules"
+expect_failure rules "a product left out" 'for exactly the products in the hwdb'
+mv "$tree/udev/69-a.rules" "$tree/udev/80-a.rules"
+expect_failure rules "a file that comes too late" 'FAIL  80-a.rules acts before'
 
 sed -i '/^ProtectSystem=/d; /^RestrictAddressFamilies=/d' "$build/systemd/stlinkd.service"
 expect_failure unit "a unit that is open wide" 'FAIL  its exposure'
