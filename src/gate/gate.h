@@ -35,8 +35,12 @@ typedef struct GateHolder {
                        * process that has the node open; false also when it cannot be told */
 } GateHolder;
 
-/* Called from the event loop after the holders of a node, or its claim, changed. */
+/* Called from the event loop after the holders of a node, or its claim, changed. Nodes may be
+ * added and removed in it. */
 typedef void (*GateChanged)(GateNode *node, void *userdata);
+
+/* While nobody has a node open, a gate sleeps until the kernel reports an open. While somebody
+ * has, it looks at the claim after 25 ms, then less and less often, at least once a second. */
 
 /* Start the best implementation available; wanted limits it to one kind, or is _GATE_KIND_MAX
  * for any. 0, or a negative errno (with a wanted kind: why it is not to be had). */
@@ -49,9 +53,12 @@ GateKind gate_get_kind(const Gate *gate);
 void gate_ignore_process(Gate *gate, pid_t pid);
 void gate_unignore_process(Gate *gate, pid_t pid);
 
-/* Watch a node from now on, starting with a scan for who has it open already. interface_path
- * is the sysfs folder of the debug interface, whose "driver" link tells a claim. The gate
- * calls changed only if there is a holder. */
+/* Watch a node from now on. Who has it open already is looked up before the loop's next turn,
+ * for all nodes added meanwhile in one pass over /proc; changed is called then, even if there
+ * is nobody. Asking for the holders before that looks at once: add all nodes first, then ask.
+ * interface_path is the sysfs folder of the debug interface, whose "driver" link tells a claim;
+ * NULL while the device is not configured, then no claim is seen. -ENOENT when there is no
+ * such node. */
 int gate_add_node(Gate *gate, const char *node, const char *interface_path, void *node_userdata,
                   GateNode **ret);
 GateNode *gate_remove_node(GateNode *node);
@@ -61,8 +68,9 @@ void *gate_node_userdata(GateNode *node);
 /* The holders now, sorted by since. The array is the gate's, valid until the next event. */
 const GateHolder *gate_node_holders(const GateNode *node, size_t *ret_n);
 
-/* Whether some program has claimed the debug interface (its driver is usbfs). */
+/* Whether some program has claimed the debug interface (its driver is usbfs), other than
+ * ignored processes. Without a holder: by somebody whose open files we may not see. */
 bool gate_node_is_claimed(const GateNode *node);
 
-/* Look again now, rather than at the next event. */
+/* Look again now, at all nodes, rather than at the next event. */
 int gate_node_rescan(GateNode *node);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/list.h"
+#include "gate/gate.h"
+#include "gate/scan.h"
+
+/* What the files of the gate share. A backend reports that something happened; the look that
+ * follows finds out what, so a lost or merged event does no harm. */
+
+typedef struct GateBackend {
+        GateKind kind;
+        int (*start)(Gate *gate);
+        void (*stop)(Gate *gate);
+        /* Have opens and closes of the node reported. */
+        int (*watch)(GateNode *node);
+        void (*unwatch)(GateNode *node);
+        /* Take in what was reported. Called at the start of a look, with reports held back
+         * since the first one. Returns whether all processes have to be looked at. */
+        bool (*drain)(Gate *gate);
+} GateBackend;
+
+extern const GateBackend gate_backend_poll;
+
+/* What is kept for a holder beside what is shown of it */
+typedef struct GateWatch {
+        sd_event_source *death; /* its pidfd */
+        int fd;                 /* where it had the node when last seen; -1 if we cannot see */
+} GateWatch;
+
+struct GateNode {
+        Gate *gate;
+        List link;
+        void *userdata;
+        char *path;
+        char *driver_path; /* NULL: no claim can be seen */
+        NodeKey key;
+
+        GateHolder *holders; /* as shown */
+        GateWatch *watches;  /* the same holders */
+        size_t n_holders;
+
+        bool looked;        /* holders is not just a beginning */
+        bool changed;       /* to be told of */
+        bool claimed;       /* as shown */
+        bool linked;        /* the driver was usbfs when last read */
+        bool ours;          /* an ignored process has it open */
+        bool opened;        /* the last thing reported was an open */
+        Usec suspect_until; /* until then an opener whom we cannot see may claim it */
+
+        int inotify; /* watch descriptor, or -1 */
+};
+
+struct Gate {
+        sd_event *event;
+        const GateBackend *backend;
+        GateChanged callback;
+        void *userdata;
+        List nodes;
+
+        pid_t *ignored;
+        size_t n_ignored;
+
+        sd_event_source *look_timer; /* the next look, when one is due */
+        sd_event_source *tick_timer; /* the next reading of claims, while somebody holds a node */
+        sd_event_source *notifier;
+        bool full;      /* the next look is at all processes */
+        Usec last_look; /* when the last one ended */
+        Usec look_cost; /* how long it took */
+        Usec tick;      /* span to the next tick */
+
+        sd_event_source *inotify_source;
+        sd_event_source *fanotify_source;
+};
+
+/* Something was reported: look soon. full: at all processes. */
+void gate_look_soon(Gate *gate, bool full);
+
+/* Look now. */
+int gate_look(Gate *gate);
+
+bool gate_ignores(const Gate *gate, pid_t pid);
+
+/* Look at the claims again, and at the holders that are known. */
+void gate_tick(Gate *gate);
+
+/* Add a process that was seen with the node open, unless it is known. fd as in GateWatch.
+ * Returns 1 when it was added, 0, or a negative errno. */
+int node_add_holder(GateNode *node, pid_t pid, int fd);
+void node_remove_holder(GateNode *node, size_t index);
+void node_set_changed(GateNode *node);

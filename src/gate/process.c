@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "gate/cgroup.h"
+#include "gate/process.h"
+
+/* Lengths up to which text of a process is shown */
+#define COMMAND_MAX 80
+#define EXE_MAX     1024
+#define CMDLINE_MAX 1024
+
+typedef struct Stat {
+        char state;
+        pid_t parent;
+        unsigned terminal;
+        unsigned long long start; /* clock ticks after boot */
+} Stat;
+
+/* proc_pid_stat(5). The command in parentheses may hold anything, a newline, spaces and
+ * parentheses too; nothing after it can hold a ')'. */
+static int read_stat(int dirfd, Stat *ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *rest;
+        Stat stat;
+        int r;
+
+        r = read_file_at(dirfd, "stat", 4096, &text, NULL);
+        if (r < 0)
+                return r;
+        rest = strrchr(text, ')');
+        if (!rest || sscanf(rest + 1,
+                            " %c %d %*d %*d %u %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+                            " %*d %*d %llu",
+                            &stat.state, &stat.parent, &stat.terminal, &stat.start) != 4)
+                return -EBADMSG;
+        *ret = stat;
+        return 0;
+}
+
+static bool stat_is_dead(const Stat *stat) {
+        return stat->state == 'Z' || stat->state == 'X';
+}
+
+static Usec ticks_to_usec(unsigned long long ticks) {
+        return ticks * USEC_PER_SEC / (unsigned long long) sysconf(_SC_CLK_TCK);
+}
+
+static int open_folder(pid_t pid) {
+        char path[32];
+        int fd;
+
+        snprintf(path, sizeof(path), "/proc/%d", pid);
+        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT ? -ESRCH : -errno;
+        return fd;
+}
+
+static char *printable(const char *text, size_t length, size_t max) {
+        _cleanup_free_ char *buffer = malloc(max);
+
+        if (!buffer)
+                return NULL;
+        (void) text_escape(text, length, buffer, max);
+        return strdup(buffer);
+}
+
+static int read_command(int dirfd, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = read_file_at(dirfd, "comm", 256, &text, &size);
+        if (r < 0)
+                return r;
+        if (size > 0 && text[size - 1] == '\n')
+                size--;
+        *ret = printable(text, size, COMMAND_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The effective uid, as ps(1) and fuser(1) show it. */
+static int read_uid(int dirfd, uid_t *ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+        unsigned uid;
+        int r;
+
+        r = read_file_at(dirfd, "status", 64 * 1024, &text, NULL);
+        if (r < 0)
+                return r;
+        /* The kernel escapes a newline in the command's line, so this is the real one. */
+        line = strstr(text, "\nUid:");
+        if (!line || sscanf(line, "\nUid: %*u %u", &uid) != 1)
+                return -EBADMSG;
+        *ret = uid;
+        return 0;
+}
+
+static char *user_name(uid_t uid) {
+        char buffer[4096], number[16];
+        struct passwd entry, *found = NULL;
+
+        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+                return printable(found->pw_name, strlen(found->pw_name), COMMAND_MAX);
+        snprintf(number, sizeof(number), "%u", uid);
+        return strdup(number);
+}
+
+/* Leaves *ret alone when we may not read it. */
+static int read_exe(int dirfd, char **ret) {
+        char path[4096];
+        ssize_t n;
+
+        n = readlinkat(dirfd, "exe", path, sizeof(path));
+        if (n <= 0)
+                return 0;
+        *ret = printable(path, (size_t) n, EXE_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Likewise. A kernel thread has none. */
+static int read_cmdline(int dirfd, char **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        char arguments[CMDLINE_MAX];
+        ssize_t n;
+
+        fd = openat(dirfd, "cmdline", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return 0;
+        n = read_full(fd, arguments, sizeof(arguments));
+        while (n > 0 && arguments[n - 1] == 0)
+                n--;
+        if (n <= 0)
+                return 0;
+        for (ssize_t i = 0; i < n; i++)
+                if (arguments[i] == 0)
+                        arguments[i] = ' ';
+        *ret = printable(arguments, (size_t) n, CMDLINE_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int read_place(int dirfd, Process *process) {
+        _cleanup_free_ char *text = NULL;
+        CgroupPlace place;
+        int r;
+
+        r = read_file_at(dirfd, "cgroup", 64 * 1024, &text, NULL);
+        if (r == -ENOMEM || r == -ESRCH)
+                return r;
+        if (r < 0)
+                return 0;
+        r = cgroup_parse(text, &place);
+        if (r < 0)
+                return r;
+        process->unit = place.unit;
+        process->session = place.session;
+        process->container = place.container;
+        return 0;
+}
+
+/* "pts/3" and the like out of a device number (proc_pid_stat(5), tty_nr; the majors are those
+ * of the kernel's Documentation/admin-guide/devices.txt). */
+static int name_terminal(unsigned number, char **ret) {
+        unsigned major_number = number >> 8 & 0xfff;
+        unsigned minor_number = (number & 0xff) | (number >> 12 & 0xfff00);
+        _cleanup_free_ char *text = NULL;
+        char path[64];
+        const char *name;
+
+        if (number == 0)
+                return 0;
+        if (major_number >= 136 && major_number <= 143) {
+                unsigned pts = (major_number - 136) << 20 | minor_number;
+
+                return asprintf(ret, "pts/%u", pts) < 0 ? -ENOMEM : 0;
+        }
+        snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/uevent", major_number, minor_number);
+        if (read_file_at(AT_FDCWD, path, 4096, &text, NULL) < 0)
+                return 0;
+        name = strstr(text, "DEVNAME=");
+        if (!name)
+                return 0;
+        name += strlen("DEVNAME=");
+        *ret = printable(name, strcspn(name, "\n"), COMMAND_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Who started it. An orphan is taken over by init or by a user's systemd, which did not; nor
+ * did a parent that is younger than its child. */
+static int read_parent(const Stat *child, Process *process) {
+        _cleanup_close_ int dirfd = -EBADF;
+        _cleanup_free_ char *command = NULL;
+        Stat stat;
+
+        process->parent = child->parent;
+        if (child->parent <= 1)
+                return 0;
+        dirfd = open_folder(child->parent);
+        if (dirfd < 0 || read_stat(dirfd, &stat) < 0 || stat.start > child->start ||
+            read_command(dirfd, &command) < 0 || strcmp(command, "systemd") == 0)
+                return 0;
+        process->parent_command = TAKE_PTR(command);
+        return 0;
+}
+
+static int read_all(int dirfd, Process *process) {
+        Stat stat;
+        int r;
+
+        r = read_stat(dirfd, &stat);
+        if (r < 0)
+                return r;
+        if (process->pidfd < 0 && stat_is_dead(&stat))
+                return -ESRCH;
+        process->start = ticks_to_usec(stat.start);
+        r = read_uid(dirfd, &process->uid);
+        if (r >= 0)
+                r = read_command(dirfd, &process->command);
+        if (r >= 0)
+                r = read_exe(dirfd, &process->exe);
+        if (r >= 0)
+                r = read_cmdline(dirfd, &process->cmdline);
+        if (r >= 0)
+                r = read_place(dirfd, process);
+        if (r >= 0)
+                r = name_terminal(stat.terminal, &process->terminal);
+        if (r >= 0)
+                r = read_parent(&stat, process);
+        if (r < 0)
+                return r;
+        process->user = user_name(process->uid);
+        return process->user ? 0 : -ENOMEM;
+}
+
+int process_new(pid_t pid, Process **ret) {
+        _cleanup_(process_freep) Process *process = NULL;
+        _cleanup_close_ int dirfd = -EBADF;
+        int r;
+
+        process = calloc(1, sizeof(*process));
+        if (!process)
+                return -ENOMEM;
+        process->pid = pid;
+        process->pidfd = pidfd_open(pid, 0);
+        if (process->pidfd < 0) {
+                /* EINVAL: a thread, but no process, has this number. */
+                if (errno == ESRCH || errno == EINVAL)
+                        return -ESRCH;
+                process->pidfd = -EBADF;
+        }
+        dirfd = open_folder(pid);
+        if (dirfd < 0)
+                return dirfd;
+        r = read_all(dirfd, process);
+        if (r < 0)
+                return r == -ENOENT ? -ESRCH : r;
+        if (!process_is_alive(process))
+                return -ESRCH;
+        *ret = TAKE_PTR(process);
+        return 0;
+}
+
+Process *process_free(Process *process) {
+        if (!process)
+                return NULL;
+        process->pidfd = safe_close(process->pidfd);
+        free(process->user);
+        free(process->command);
+        free(process->exe);
+        free(process->cmdline);
+        free(process->unit);
+        free(process->session);
+        free(process->terminal);
+        free(process->container);
+        free(process->parent_command);
+        free(process);
+        return NULL;
+}
+
+bool process_is_alive(const Process *process) {
+        struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
+        _cleanup_close_ int dirfd = -EBADF;
+        Stat stat;
+
+        if (process->pidfd >= 0)
+                return poll(&poll_fd, 1, 0) == 0;
+        dirfd = open_folder(process->pid);
+        return dirfd >= 0 && read_stat(dirfd, &stat) >= 0 && !stat_is_dead(&stat) &&
+               ticks_to_usec(stat.start) == process->start;
+}

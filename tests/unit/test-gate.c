@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "children.h"
+#include "gate/gate.h"
+
+/* Deadlines are ten times what is promised. */
+#define PROMPTLY (10 * USEC_PER_SEC)
+
+static char folder[64], node_path[96], interface_path[96], driver_path[128];
+static sd_event *event;
+static Gate *gate;
+static GateNode *node;
+static int n_changes;
+
+static void on_changed(GateNode *which, void *userdata) {
+        ck_assert_ptr_eq(userdata, &n_changes);
+        ck_assert_ptr_eq(gate_node_userdata(which), folder);
+        n_changes++;
+}
+
+static void make_file(const char *path) {
+        int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+
+        ck_assert_int_ge(fd, 0);
+        close(fd);
+}
+
+static void start(void) {
+        strcpy(folder, "/tmp/test-gate.XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        snprintf(node_path, sizeof(node_path), "%s/002", folder);
+        snprintf(interface_path, sizeof(interface_path), "%s/1-1:1.0", folder);
+        snprintf(driver_path, sizeof(driver_path), "%s/driver", interface_path);
+        make_file(node_path);
+        ck_assert_int_eq(mkdir(interface_path, 0755), 0);
+        ck_assert_int_ge(sd_event_new(&event), 0);
+        ck_assert_int_eq(gate_new(event, GATE_POLL, on_changed, &n_changes, &gate), 0);
+        ck_assert_int_eq(gate_get_kind(gate), GATE_POLL);
+        node = NULL;
+        n_changes = 0;
+}
+
+static void stop(void) {
+        char command[128];
+
+        node = gate_remove_node(node);
+        gate = gate_free(gate);
+        event = sd_event_unref(event);
+        snprintf(command, sizeof(command), "rm -r %s", folder);
+        ck_assert_int_eq(system(command), 0);
+}
+
+static void add_node(void) {
+        ck_assert_int_eq(gate_add_node(gate, node_path, interface_path, folder, &node), 0);
+}
+
+/* Run the loop until the node has n holders and the given claim. */
+static const GateHolder *expect(size_t n, bool claimed) {
+        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
+        const GateHolder *holders = NULL;
+        size_t have = SIZE_MAX;
+
+        while (now_usec(CLOCK_MONOTONIC) < deadline) {
+                holders = gate_node_holders(node, &have);
+                if (have == n && gate_node_is_claimed(node) == claimed)
+                        return holders;
+                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
+        }
+        ck_abort_msg("%zu holders, claimed: %d", have, gate_node_is_claimed(node));
+        return NULL;
+}
+
+/* Run the loop for a while; returns how often it had something to do. */
+static int run_for(Usec span) {
+        Usec end = now_usec(CLOCK_MONOTONIC) + span;
+        int n = 0;
+
+        for (Usec now; (now = now_usec(CLOCK_MONOTONIC)) < end;)
+                n += sd_event_run(event, end - now) > 0;
+        return n;
+}
+
+static void claim(void) {
+        ck_assert_int_eq(symlink("../../../bus/usb/drivers/usbfs", driver_path), 0);
+}
+
+static void unclaim(void) {
+        ck_assert_int_eq(unlink(driver_path), 0);
+}
+
+static void hold_node(void *data) {
+        int fd = open(node_path, O_RDWR | O_CLOEXEC);
+
+        (void) data;
+        prctl(PR_SET_NAME, "holder");
+        if (fd < 0)
+                _exit(1);
+        child_ready();
+        child_wait();
+}
+
+START_TEST(holder_there_before_us) {
+        Child child = child_start(hold_node, NULL);
+        const GateHolder *holder;
+        size_t n;
+
+        add_node();
+        holder = gate_node_holders(node, &n); /* at once, without the loop */
+        ck_assert_uint_eq(n, 1);
+        ck_assert_int_eq(holder->process->pid, child.pid);
+        ck_assert_str_eq(holder->process->command, "holder");
+        ck_assert(!holder->claimed);
+        run_for(100 * USEC_PER_MSEC);
+        ck_assert_int_eq(n_changes, 1);
+        child_end(&child);
+        expect(0, false);
+}
+END_TEST
+
+START_TEST(told_once_when_there_is_nobody) {
+        add_node();
+        run_for(200 * USEC_PER_MSEC);
+        ck_assert_int_eq(n_changes, 1);
+}
+END_TEST
+
+START_TEST(open_and_close_are_seen) {
+        Usec before = now_usec(CLOCK_BOOTTIME);
+        const GateHolder *holder;
+        Child child;
+
+        add_node();
+        expect(0, false);
+        child = child_start(hold_node, NULL);
+        holder = expect(1, false);
+        ck_assert_int_eq(holder->process->pid, child.pid);
+        ck_assert_uint_ge(holder->since, before);
+        ck_assert_uint_le(holder->since, now_usec(CLOCK_BOOTTIME));
+        child_end(&child);
+        expect(0, false);
+}
+END_TEST
+
+START_TEST(killed_holder_is_gone) {
+        Child child;
+
+        add_node();
+        child = child_start(hold_node, NULL);
+        expect(1, false);
+        child_kill(&child);
+        expect(0, false);
+}
+END_TEST
+
+START_TEST(claim_comes_and_goes) {
+        const GateHolder *holder;
+        Child child;
+
+        add_node();
+        child = child_start(hold_node, NULL);
+        ck_assert(!expect(1, false)->claimed);
+        claim();
+        holder = expect(1, true);
+        ck_assert(holder->claimed);
+        unclaim();
+        ck_assert(!expect(1, false)->claimed);
+        run_for(USEC_PER_SEC * 3 / 2);
+        n_changes = 0;
+        claim(); /* long after the open */
+        ck_assert(expect(1, true)->claimed);
+        run_for(10 * USEC_PER_MSEC);
+        ck_assert_int_eq(n_changes, 1);
+        child_kill(&child);
+        unclaim();
+        expect(0, false);
+}
+END_TEST
+
+START_TEST(claim_of_two_holders_is_nobodys) {
+        Child first, second;
+
+        add_node();
+        first = child_start(hold_node, NULL);
+        second = child_start(hold_node, NULL);
+        claim();
+        ck_assert(!expect(2, true)[0].claimed);
+        child_kill(&second);
+        ck_assert(expect(1, true)->claimed);
+        ck_assert_int_eq(expect(1, true)->process->pid, first.pid);
+        child_kill(&first);
+}
+END_TEST
+
+/* Another driver, as usb-storage with a V1, is no claim. */
+START_TEST(kernel_driver_is_no_claim) {
+        Child child;
+
+        ck_assert_int_eq(symlink("../../drivers/usb-storage", driver_path), 0);
+        add_node();
+        child = child_start(hold_node, NULL);
+        expect(1, false);
+        run_for(200 * USEC_PER_MSEC);
+        expect(1, false);
+        child_kill(&child);
+}
+END_TEST
+
+/* Somebody claimed it whose open files we cannot see: here nobody has it open at all. */
+START_TEST(claim_without_a_holder) {
+        claim();
+        add_node();
+        expect(0, true);
+        unclaim();
+        expect(0, false);
+}
+END_TEST
+
+static void hold_and_fork(void *data) {
+        int fd = open(node_path, O_RDWR | O_CLOEXEC);
+
+        (void) data;
+        if (fd < 0)
+                _exit(1);
+        child_ready();
+        child_wait();
+        if (fork() == 0) {
+                prctl(PR_SET_NAME, "heir");
+                child_ready();
+                child_wait();
+                _exit(0);
+        }
+        pause();
+}
+
+START_TEST(inherited_descriptor_outlives_its_opener) {
+        const GateHolder *holder;
+        Child child;
+
+        add_node();
+        child = child_start(hold_and_fork, NULL);
+        expect(1, false);
+        child_continue(&child);
+        ck_assert_int_eq(kill(child.pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child.pid, NULL, 0), child.pid);
+        for (;;) {
+                holder = expect(1, false);
+                if (holder->process->pid != child.pid)
+                        break;
+                ck_assert_int_ge(sd_event_run(event, PROMPTLY), 1);
+        }
+        ck_assert_str_eq(holder->process->command, "heir");
+        child.tell = safe_close(child.tell); /* the heir ends */
+        expect(0, false);
+        child.hear = safe_close(child.hear);
+}
+END_TEST
+
+static void give_away(void *data) {
+        int fd = open(node_path, O_RDWR | O_CLOEXEC);
+
+        (void) data;
+        child_ready();
+        child_wait();
+        if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                prctl(PR_SET_NAME, "heir");
+                pause();
+        }
+        close(fd);
+        child_ready();
+        child_wait();
+}
+
+/* The opener lives on and closed its copy; the kernel reports no close, since a child has one. */
+START_TEST(descriptor_that_was_given_away) {
+        const GateHolder *holder;
+        Child child;
+
+        add_node();
+        child = child_start(give_away, NULL);
+        expect(1, false);
+        child_continue(&child);
+        do {
+                ck_assert_int_ge(sd_event_run(event, PROMPTLY), 1);
+                holder = expect(1, false);
+        } while (holder->process->pid == child.pid);
+        ck_assert_str_eq(holder->process->command, "heir");
+        child_kill(&child);
+        expect(0, false);
+}
+END_TEST
+
+static void hold_by_path(void *data) {
+        int fd = open(node_path, O_PATH | O_CLOEXEC);
+
+        (void) data;
+        if (fd < 0)
+                _exit(1);
+        child_ready();
+        child_wait();
+}
+
+START_TEST(path_descriptor_holds_nothing) {
+        Child child = child_start(hold_by_path, NULL);
+
+        add_node();
+        expect(0, false);
+        child_end(&child);
+}
+END_TEST
+
+static void hold_by_other_name(void *data) {
+        char other[128];
+
+        (void) data;
+        snprintf(other, sizeof(other), "%s/other", folder);
+        if (link(node_path, other) < 0 || open(other, O_RDONLY | O_CLOEXEC) < 0 ||
+            unlink(other) < 0)
+                _exit(1);
+        child_ready();
+        child_wait();
+}
+
+START_TEST(node_is_known_by_more_than_its_name) {
+        Child child;
+
+        add_node();
+        child = child_start(hold_by_other_name, NULL);
+        expect(1, false);
+        child_end(&child);
+}
+END_TEST
+
+START_TEST(ignored_process_is_no_holder) {
+        Child child = child_start(hold_node, NULL);
+
+        gate_ignore_process(gate, child.pid);
+        claim();
+        add_node();
+        expect(0, false); /* the claim is taken for the worker's */
+        gate_unignore_process(gate, child.pid);
+        ck_assert_int_eq(gate_node_rescan(node), 0);
+        ck_assert(expect(1, true)->claimed);
+        gate_ignore_process(gate, child.pid);
+        ck_assert_int_eq(gate_node_rescan(node), 0);
+        expect(0, false);
+        child_end(&child);
+}
+END_TEST
+
+static double cpu_seconds(void) {
+        struct rusage usage;
+
+        getrusage(RUSAGE_SELF, &usage);
+        return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+               (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+START_TEST(idle_gate_sleeps) {
+        Child child;
+
+        add_node();
+        child = child_start(hold_node, NULL);
+        expect(1, false);
+        child_end(&child);
+        expect(0, false);
+        run_for(USEC_PER_SEC); /* let the closing's own events pass */
+        ck_assert_int_eq(run_for(3 * USEC_PER_SEC), 0);
+}
+END_TEST
+
+static void open_and_close_for_ever(void *data) {
+        (void) data;
+        child_ready();
+        for (;;)
+                close(open(node_path, O_RDONLY | O_CLOEXEC));
+}
+
+/* Somebody in a loop must not keep us busy, nor hide another holder. */
+START_TEST(storm_is_weathered) {
+        Child storm, child;
+        double cpu;
+        int turns;
+
+        add_node();
+        storm = child_start(open_and_close_for_ever, NULL);
+        cpu = cpu_seconds();
+        turns = run_for(2 * USEC_PER_SEC);
+        cpu = cpu_seconds() - cpu;
+        ck_assert_msg(turns < 1000, "%d turns in 2 s", turns);
+        ck_assert_msg(cpu < 1.5, "%.2f s of CPU in 2 s", cpu);
+        child = child_start(hold_node, NULL);
+        for (;;) {
+                size_t n;
+                const GateHolder *holders = gate_node_holders(node, &n);
+
+                if ((n > 0 && holders[0].process->pid == child.pid) ||
+                    (n > 1 && holders[1].process->pid == child.pid))
+                        break;
+                ck_assert_int_ge(sd_event_run(event, PROMPTLY), 1);
+        }
+        child_kill(&storm);
+        ck_assert_int_eq(expect(1, false)->process->pid, child.pid);
+        child_end(&child);
+}
+END_TEST
+
+START_TEST(many_nodes_one_look) {
+        GateNode *nodes[120];
+        Child child = child_start(hold_node, NULL);
+        char path[128];
+        size_t n;
+
+        add_node();
+        for (size_t i = 0; i < ELEMENTSOF(nodes); i++) {
+                snprintf(path, sizeof(path), "%s/n%zu", folder, i);
+                make_file(path);
+                ck_assert_int_eq(gate_add_node(gate, path, NULL, folder, &nodes[i]), 0);
+        }
+        expect(1, false);
+        for (size_t i = 0; i < ELEMENTSOF(nodes); i++) {
+                (void) gate_node_holders(nodes[i], &n);
+                ck_assert_uint_eq(n, 0);
+                ck_assert_ptr_null(gate_remove_node(nodes[i]));
+        }
+        child_end(&child);
+        expect(0, false);
+}
+END_TEST
+
+static void remove_other(GateNode *which, void *userdata) {
+        GateNode **nodes = userdata;
+
+        for (int i = 0; i < 3; i++)
+                if (nodes[i] != which)
+                        nodes[i] = gate_remove_node(nodes[i]);
+}
+
+START_TEST(nodes_are_removed_from_within) {
+        GateNode *nodes[3];
+        Gate *other;
+
+        ck_assert_int_eq(gate_new(event, _GATE_KIND_MAX, remove_other, nodes, &other), 0);
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(gate_add_node(other, node_path, NULL, NULL, &nodes[i]), 0);
+        run_for(200 * USEC_PER_MSEC);
+        ck_assert_int_eq(!!nodes[0] + !!nodes[1] + !!nodes[2], 1);
+        for (int i = 0; i < 3; i++)
+                gate_remove_node(nodes[i]);
+        gate_free(other);
+}
+END_TEST
+
+START_TEST(node_that_is_not_there) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/none", folder);
+        ck_assert_int_eq(gate_add_node(gate, path, NULL, NULL, &node), -ENOENT);
+        ck_assert_ptr_null(node);
+        ck_assert_int_eq(unlink(node_path), 0);
+        make_file(node_path);
+        add_node();
+        ck_assert_int_eq(unlink(node_path), 0);
+        run_for(100 * USEC_PER_MSEC);
+        expect(0, false);
+}
+END_TEST
+
+START_TEST(bpf_is_not_built_in) {
+        Gate *none = NULL;
+
+        ck_assert_int_eq(gate_new(event, GATE_BPF, on_changed, NULL, &none), -EOPNOTSUPP);
+        ck_assert_ptr_null(none);
+        ck_assert_str_eq(gate_kind_to_string(GATE_FANOTIFY), "fanotify");
+        ck_assert_int_eq(gate_kind_from_string("poll"), GATE_POLL);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("gate");
+        TCase *tcase = tcase_create("poll");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(tcase, start, stop);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, holder_there_before_us);
+        tcase_add_test(tcase, told_once_when_there_is_nobody);
+        tcase_add_test(tcase, open_and_close_are_seen);
+        tcase_add_test(tcase, killed_holder_is_gone);
+        tcase_add_test(tcase, claim_comes_and_goes);
+        tcase_add_test(tcase, claim_of_two_holders_is_nobodys);
+        tcase_add_test(tcase, kernel_driver_is_no_claim);
+        tcase_add_test(tcase, claim_without_a_holder);
+        tcase_add_test(tcase, inherited_descriptor_outlives_its_opener);
+        tcase_add_test(tcase, descriptor_that_was_given_away);
+        tcase_add_test(tcase, path_descriptor_holds_nothing);
+        tcase_add_test(tcase, node_is_known_by_more_than_its_name);
+        tcase_add_test(tcase, ignored_process_is_no_holder);
+        tcase_add_test(tcase, idle_gate_sleeps);
+        tcase_add_test(tcase, storm_is_weathered);
+        tcase_add_test(tcase, many_nodes_one_look);
+        tcase_add_test(tcase, nodes_are_removed_from_within);
+        tcase_add_test(tcase, node_that_is_not_there);
+        tcase_add_test(tcase, bpf_is_not_built_in);
+        suite_add_tcase(suite, tcase);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
