@@ -6,10 +6,16 @@
 
 #include "base/macro.h"
 #include "bus/errors.h"
+#include "bus/names.h"
 #include "ctl/snapshot.h"
 
 /* The daemon, seen from the command line. Functions that fail return a negative errno and say
  * nothing; client_report() says it. */
+
+/* What to match to learn that the daemon comes or goes. */
+#define CLIENT_DAEMON_SIGNALS                                                           \
+        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
+        "member='NameOwnerChanged',arg0='" STLINKD_BUS_NAME "'"
 
 /* Connect to the system bus, and report when that fails. */
 ExitCode client_open(sd_bus **ret);

@@ -1,16 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
 #include <stdio.h>
 
+#include "base/macro.h"
 #include "bus/errors.h"
 #include "ctl/help.h"
 #include "ctl/text.h"
 
-int help_print(void) {
-        const char *bold = text_style(STYLE_BOLD), *normal = text_style(STYLE_NORMAL);
+typedef struct Line {
+        const char *left, *right; /* no right: a heading */
+} Line;
 
-        (void) printf("stlinkctl [OPTIONS…] [VERB …]\n");
-        (void) printf("\n%sWho uses which ST-LINK debug probe, and how to get it.%s\n", bold,
-                      normal);
+/* Not wider than 80 columns. */
+static const Line lines[] = {
+        { "Verbs:", NULL },
+        { "status [PROBE...]", "What each probe does, who uses it, what to do next" },
+        { "list", "One line per probe" },
+        { "monitor", "One line per change, until interrupted" },
+        { "run [--] COMMAND...", "Run a command while no other may use the probe" },
+        { "connect [PROBE]", "Enter SWD and show which chip is there" },
+        { "Options:", NULL },
+        { "   --json", "Print JSON (status, list, monitor, connect)" },
+        { "   --no-legend", "Print no headings (list)" },
+        { "-p --probe=PROBE", "Which probe (run, connect)" },
+        { "   --wait[=TIME]", "Wait until it is free, at most so long (run, connect)" },
+        { "   --reason=TEXT", "Tell others what you use it for (run, connect)" },
+        { "   --until=tree|main", "Keep the lease until all that COMMAND started has" },
+        { "", "ended (tree, the default), or COMMAND itself (run)" },
+        { "-h --help", "Show this help" },
+        { "   --version", "Show the version" },
+};
+
+static void print_line(const Line *line) {
+        if (!line->right) {
+                (void) printf("\n%s%s%s\n", text_style(STYLE_BOLD), line->left,
+                              text_style(STYLE_NORMAL));
+                return;
+        }
+        (void) printf("  %-22s%s\n", line->left, line->right);
+}
+
+int help_print(void) {
+        (void) printf("stlinkctl [OPTIONS] [VERB]\n\n"
+                      "%sSay who uses which ST-LINK debug probe, and take turns.%s\n",
+                      text_style(STYLE_BOLD), text_style(STYLE_NORMAL));
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+                print_line(&lines[i]);
+        (void) printf("\nA PROBE is named by its id, its serial or the first four or more "
+                      "characters of\nit, its port (1-1.2), or its node "
+                      "(/dev/bus/usb/001/004). See stlinkctl(1).\n");
         return EXIT_CODE_OK;
 }
 

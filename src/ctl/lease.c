@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "bus/names.h"
+#include "ctl/client.h"
 #include "ctl/lease.h"
 #include "ctl/properties.h"
 
@@ -15,9 +16,6 @@
 
 #define LEASE_SIGNALS \
         "type='signal',sender='" STLINKD_BUS_NAME "',path_namespace='" STLINKD_LEASE_PATH "'"
-#define DAEMON_SIGNALS                                                                  \
-        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
-        "member='NameOwnerChanged',arg0='" STLINKD_BUS_NAME "'"
 #define LOCAL_SIGNALS                                        \
         "type='signal',sender='org.freedesktop.DBus.Local'," \
         "interface='org.freedesktop.DBus.Local',member='Disconnected'"
@@ -123,7 +121,7 @@ static int listen_to_signals(ClientLease *lease) {
                                        lease_signalled, NULL, lease);
 
         if (r >= 0)
-                r = sd_bus_add_match_async(lease->bus, &lease->daemon_slot, DAEMON_SIGNALS,
+                r = sd_bus_add_match_async(lease->bus, &lease->daemon_slot, CLIENT_DAEMON_SIGNALS,
                                            daemon_changed, NULL, lease);
         if (r >= 0)
                 r = sd_bus_add_match_async(lease->bus, &lease->local_slot, LOCAL_SIGNALS,

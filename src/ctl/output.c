@@ -88,6 +88,7 @@ int output_table(const Rows *rows, const Column *columns, size_t n, bool legend)
                 return -ENOMEM;
         choose_columns(rows, columns, n, legend, shown);
         scols_table_enable_noheadings(table, !legend);
+        scols_table_enable_noencoding(table, 1); /* the texts are printable already */
         /* The width was dealt with above; a cut serial would be of no use to anybody. */
         scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
         r = fill_table(table, rows, columns, n, shown);

@@ -14,9 +14,6 @@
 
 #define OBJECT_SIGNALS \
         "type='signal',sender='" STLINKD_BUS_NAME "',path_namespace='" STLINKD_PATH "'"
-#define DAEMON_SIGNALS                                                                  \
-        "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
-        "member='NameOwnerChanged',arg0='" STLINKD_BUS_NAME "'"
 
 /* What was last told about a probe. */
 typedef struct Told {
@@ -270,8 +267,8 @@ static int listen_to_signals(Monitor *monitor) {
 
         if (r < 0)
                 return r;
-        return sd_bus_add_match_async(monitor->bus, NULL, DAEMON_SIGNALS, daemon_changed, NULL,
-                                      monitor);
+        return sd_bus_add_match_async(monitor->bus, NULL, CLIENT_DAEMON_SIGNALS, daemon_changed,
+                                      NULL, monitor);
 }
 
 static int watch(Monitor *monitor) {
