@@ -8,33 +8,40 @@
 
 /* The messages between stlinkd and stlinkd-worker, on a SOCK_SEQPACKET pair whose far end is
  * the worker's JOB_FD. One request, one answer, then the worker exits. The worker parses what
- * the device says; the daemon believes no more than the ranges given here. */
+ * the device says; the daemon believes no more than the ranges given here.
+ *
+ * When the daemon hangs up, the worker gives up cleanly. A probe that takes commands and never
+ * answers costs two transfers' time and some 50 ms; a deadline should be longer than that. */
 
 #define JOB_FD 3
 
 typedef enum JobKind {
         JOB_IDENTIFY, /* F1, F5, then FB and F7 where they are allowed; nothing else */
-        JOB_OPEN,     /* open the node, limit it to the debug interface, send the fd */
-        JOB_CLOSE,    /* detach interface 0 from usbfs, take all rights from the fd sent along,
-                       * give the kernel drivers back */
+        JOB_OPEN,     /* open the node, take the debug interface from a kernel driver, limit the fd
+                       * to that interface and send it; -EBUSY when a program has claimed it */
+        JOB_CLOSE,    /* with an fd: take all rights from that open file and end its claim, nobody
+                       * else's. Without: take the debug interface from whoever has claimed it.
+                       * Then give the kernel drivers back */
         _JOB_KIND_MAX,
 } JobKind;
 
 typedef struct JobRequest {
         uint32_t kind;       /* JobKind */
-        uint32_t timeout_ms; /* for one USB transfer */
+        uint32_t timeout_ms; /* for one USB transfer, up to 60000; 0: 1000 */
         uint16_t product_id; /* as udev said */
         uint8_t bus, device; /* numbers of the node */
-        char node[64];       /* path of the node, NUL-terminated */
+        char node[64];       /* its path, NUL-terminated: /dev/bus/usb/BBB/DDD with these numbers */
 } JobRequest;
 
 typedef struct JobResult {
         int32_t error; /* 0 or a negative errno: -EBUSY somebody has it claimed, -EACCES,
                         * -ENODEV unplugged, -ETIMEDOUT the probe does not answer, -EPROTO its
-                        * answer makes no sense */
+                        * answer makes no sense, -EPIPE it refuses its commands, -EIO the
+                        * transfer failed, -EINVAL or -EBADMSG a bad request */
         uint8_t mode;  /* ProbeMode */
         uint8_t major, jtag, swim, msd, bridge, power; /* firmware V, J, S, M, B, P; 0: none */
         uint8_t has_swim, has_msd; /* whether S or M is part of the version's name */
         int32_t millivolts;        /* target voltage; -1: not measured */
         uint32_t commands;         /* ST-LINK commands that were sent */
+        uint32_t claimed_us; /* the longest time that the interface was claimed at a stretch */
 } JobResult;

@@ -219,13 +219,15 @@ static int vcp_request(SimDevice *device, const Request *request, unsigned vcp) 
         }
 }
 
-static int disk_request(_unused_ SimDevice *device, const Request *request) {
+static int disk_request(SimDevice *device, const Request *request) {
         static const uint8_t max_lun = 0;
 
         switch (request->code) {
         case MSD_GET_MAX_LUN:
                 return reply(request, &max_lun, 1);
         case MSD_RESET:
+                bulk_only_reset(&device->bulk_only);
+                firmware_abort(device->firmware);
                 return 0;
         default:
                 return -EPIPE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "sim/device/disk.h"
 #include "sim/device/endpoint.h"
 #include "sim/device/spec.h"
 
@@ -13,6 +14,16 @@ typedef struct CommandPipe {
         uint8_t *data; /* of a command that receives; NULL between commands */
         size_t wanted, got;
 } CommandPipe;
+
+/* Mass storage: one command at a time. */
+typedef struct BulkOnly {
+        uint8_t *data; /* of a command that receives; NULL between commands */
+        size_t wanted, got;
+        size_t length; /* that the host announced */
+        uint32_t tag;
+        bool is_stlink; /* not the disk's */
+        bool failed;
+} BulkOnly;
 
 struct SimDevice {
         UsbDevice usb;
@@ -29,6 +40,8 @@ struct SimDevice {
         SimEndpoint endpoints[ENDPOINTS_MAX];
         size_t n_endpoints;
         CommandPipe pipe;
+        BulkOnly bulk_only;
+        Disk disk;
         uint8_t line_coding[2][7]; /* of up to two VCPs */
 
         Usec now;
@@ -52,6 +65,14 @@ void device_reset_functions(SimDevice *device);
 
 /* Move one packet on that endpoint; false when nothing could be done. */
 bool device_move_packet(SimDevice *device, SimEndpoint *endpoint);
+
+/* Queue an answer of the firmware, with the faults that the day has in store. */
+void device_send(SimDevice *device, SimEndpoint *in, const uint8_t *data, size_t size);
+
+/* bulk-only.c: a packet on the OUT endpoint of a mass storage function. */
+void bulk_only_packet(SimDevice *device, SimEndpoint *out, SimEndpoint *in, const uint8_t *packet,
+                      size_t size);
+void bulk_only_reset(BulkOnly *bot);
 
 /* Leave the bus as soon as the host looks; come back by itself if replug. */
 void device_leave(SimDevice *device, bool replug);

@@ -7,6 +7,7 @@
  * ones take any is unverified. */
 #define PIPE_DEPTH 4
 
+/* Packets that the serial port's loopback holds */
 #define VCP_DEPTH 64
 
 SimEndpoint *device_endpoint(SimDevice *device, uint8_t address) {
@@ -42,6 +43,7 @@ void device_reset_functions(SimDevice *device) {
         static const uint8_t line_coding[7] = { 0x80, 0x25, 0, 0, 0, 0, 8 }; /* 9600 8N1 */
 
         pipe_reset(&device->pipe);
+        bulk_only_reset(&device->bulk_only);
         for (size_t i = 0; i < 2; i++)
                 memcpy(device->line_coding[i], line_coding, sizeof(line_coding));
 }
@@ -53,26 +55,26 @@ static void make_noise(SimDevice *device, uint8_t *data, size_t size) {
         }
 }
 
-/* The way of an answer to the host, with the faults that the day has in store. Without memory
- * the host gets no answer. */
-static void pipe_send(SimDevice *device, SimEndpoint *in, const FirmwareAnswer *answer) {
+/* Without memory the host gets no answer. */
+void device_send(SimDevice *device, SimEndpoint *in, const uint8_t *data, size_t size) {
         uint8_t noise[FIRMWARE_DATA_MAX];
 
         switch (device->spec.settings.state) {
         case SIM_STATE_STALL:
                 (void) endpoint_send_halt(in);
-                break;
+                return;
         case SIM_STATE_SHORT:
-                (void) endpoint_send(in, answer->data, (answer->size + 1) / 2);
-                break;
+                (void) endpoint_send(in, data, (size + 1) / 2);
+                return;
         case SIM_STATE_GARBAGE:
-                make_noise(device, noise, answer->size);
-                (void) endpoint_send(in, noise, answer->size);
+                size = MIN(size, sizeof(noise));
+                make_noise(device, noise, size);
+                data = noise;
                 break;
         default:
-                (void) endpoint_send(in, answer->data, answer->size);
                 break;
         }
+        (void) endpoint_send(in, data, size);
 }
 
 static void pipe_follow(SimDevice *device, SimEndpoint *in, const FirmwareAnswer *answer) {
@@ -82,7 +84,7 @@ static void pipe_follow(SimDevice *device, SimEndpoint *in, const FirmwareAnswer
         case FIRMWARE_DONE:
                 break;
         case FIRMWARE_SENDS:
-                pipe_send(device, in, answer);
+                device_send(device, in, answer->data, answer->size);
                 break;
         case FIRMWARE_RECEIVES:
                 pipe->wanted = answer->size;
@@ -136,6 +138,8 @@ static bool out_is_ready(SimDevice *device, const Function *function) {
 
         switch (function->type) {
         case FUNCTION_DEBUG:
+        case FUNCTION_V1:
+        case FUNCTION_MSD:
                 return in->n_messages < PIPE_DEPTH;
         case FUNCTION_VCP:
                 return in->n_messages < VCP_DEPTH;
@@ -146,12 +150,17 @@ static bool out_is_ready(SimDevice *device, const Function *function) {
 
 static void out_packet(SimDevice *device, const Function *function, SimEndpoint *out,
                        const uint8_t *packet, size_t size) {
+        SimEndpoint *in = device_endpoint(device, function->in);
+
         switch (function->type) {
         case FUNCTION_DEBUG:
                 return pipe_packet(device, out, packet, size);
+        case FUNCTION_V1:
+        case FUNCTION_MSD:
+                return bulk_only_packet(device, out, in, packet, size);
         case FUNCTION_VCP:
                 if (device->spec.settings.vcp_loopback && size > 0)
-                        (void) endpoint_send(device_endpoint(device, function->in), packet, size);
+                        (void) endpoint_send(in, packet, size);
                 return;
         default:
                 return;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sim/device/sim-device.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sim/device/device-internal.h"
@@ -228,6 +230,7 @@ static void device_apply(SimDevice *device) {
 
         target_set_condition(device->target, &settings->condition);
         tuning->instructions = settings->instructions;
+        tuning->swo = settings->swo;
         tuning->busy = settings->state == SIM_STATE_BUSY;
         tuning->restart_on_exit = settings->restart_on_exit;
 }
@@ -262,6 +265,28 @@ static int device_make_firmware(SimDevice *device) {
         return firmware_new(&setup, device->target, &device->firmware);
 }
 
+/* The disk of a Nucleo board, or the one of V1, which has never a medium in it (its name and
+ * that it is empty are unverified). */
+static void device_make_disk(SimDevice *device) {
+        Disk *disk = &device->disk;
+        bool v1 = device->spec.model == FIRMWARE_V1;
+
+        disk->has_medium = !v1;
+        (void) snprintf(disk->vendor, sizeof(disk->vendor), "%s", v1 ? "STM32" : "MBED");
+        (void) snprintf(disk->product, sizeof(disk->product), "%s",
+                        v1 ? "STLink" : "microcontroller");
+        (void) snprintf(disk->label, sizeof(disk->label), "NODE_%.6s", device->spec.chip);
+        for (char *c = disk->label; *c; c++)
+                *c = (char) toupper((unsigned char) *c);
+        (void) snprintf(disk->details, sizeof(disk->details),
+                        "Version: %04X\r\nBuild: simulated\r\n",
+                        firmware_version_word(&device->spec.version));
+        (void) snprintf(disk->page, sizeof(disk->page),
+                        "<html><head><meta http-equiv=\"refresh\" content=\"0; "
+                        "url=http://mbed.org/device/?code=%.4s%s\"/></head></html>\r\n",
+                        device->spec.board_id, device->serial_utf8);
+}
+
 /* How an earlier user left it. */
 static int device_set_mode(SimDevice *device) {
         firmware_set_application(device->firmware, device->spec.has_application);
@@ -292,6 +317,7 @@ int sim_device_new(const SimSpec *spec, SimDevice **ret) {
         r = device_make_firmware(device);
         if (r < 0)
                 return r;
+        device_make_disk(device);
         device_apply(device);
         firmware_tuning(device->firmware)->waits = spec->settings.waits;
         r = device_set_mode(device);
@@ -306,7 +332,8 @@ SimDevice *sim_device_free(SimDevice *device) {
         if (!device)
                 return NULL;
         device_flush(device, -ESHUTDOWN);
-        free(device->pipe.data);
+        device_reset_functions(device);
+        disk_clear(&device->disk);
         firmware_free(device->firmware);
         target_free(device->target);
         free(device);

@@ -46,6 +46,7 @@ typedef struct FirmwareSetup {
 /* What a test may change while the firmware runs. */
 typedef struct FirmwareTuning {
         unsigned instructions; /* the target runs that many per command */
+        const char *swo;       /* what the target prints when trace starts, or NULL */
         unsigned waits;        /* so many accesses to the target are answered by WAIT */
         bool busy;             /* every debug command answers "busy" */
         bool restart_on_exit;  /* a plain V2 leaves the bus for a moment on F3 07 */

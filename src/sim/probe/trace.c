@@ -46,6 +46,8 @@ void debug_trace_start(Firmware *firmware, const uint8_t *command) {
         if (firmware->mode != FIRMWARE_MODE_DEBUG)
                 return answer_status(firmware, STATUS_SWV_NOT_AVAILABLE);
         trace_start(&firmware->trace, size);
+        if (firmware->tuning.swo)
+                firmware_print(firmware, firmware->tuning.swo);
         answer_status(firmware, STATUS_OK);
 }
 

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/macro.h"
+#include "core/lease.h"
+#include "core/probe.h"
+
+/* What an administrator may search the journal for. Every entry about a probe or a lease has
+ * the fields STLINK_SERIAL=, STLINK_PORT= and STLINK_LEASE=, as far as they are known. */
+
+#define MESSAGE_PROBE_ADDED         "3bcee85ede324c75acf889b0f48afa55"
+#define MESSAGE_PROBE_REMOVED       "eeaed8ca484a45faa762b320dd0c4964"
+#define MESSAGE_PROBE_NOT_ANSWERING "02f406cb33594f8c84aeac01f7f30924"
+#define MESSAGE_PROBE_HELD          "27e0016ff7db4ad1b5055c53cb3a72ca"
+#define MESSAGE_LEASE_GRANTED       "dbd662eafeec4366bc478295972522ee"
+#define MESSAGE_LEASE_ENDED         "b3b2bd00f90144b082c7172a3192c9b9"
+#define MESSAGE_LEASE_REFUSED       "48ea3248d4f944a7b859d47fa20860b5"
+
+/* Log one. probe may be NULL, lease 0, error 0; message_id may be NULL for what nobody has to
+ * search for. */
+void journal_log(int level, const char *message_id, const Probe *probe, LeaseId lease, int error,
+                 const char *format, ...) _printf_(6, 7);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "daemon/lease-fd.h"
+
+#define PREFIX_OF_NAMES "lease-"
+
+struct LeaseFd {
+        char path[PATH_MAX];
+        int fd;
+        sd_event_source *source;
+        LeaseFdClosed closed;
+        void *userdata;
+};
+
+static int on_hang_up(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        LeaseFd *lease_fd = userdata;
+
+        (void) source, (void) fd, (void) events;
+        lease_fd->closed(lease_fd, lease_fd->userdata);
+        return 0;
+}
+
+/* Open both ends; the writer must be there before anybody polls, or the reader hangs up. */
+static int open_ends(LeaseFd *lease_fd, int *ret_fd) {
+        _cleanup_close_ int writer = -EBADF;
+
+        if (mkfifo(lease_fd->path, 0600) < 0)
+                return -errno;
+        lease_fd->fd = open(lease_fd->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (lease_fd->fd < 0)
+                return -errno;
+        writer = open(lease_fd->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (writer < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(writer);
+        return 0;
+}
+
+int lease_fd_new(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,
+                 void *userdata, LeaseFd **ret, int *ret_fd) {
+        _cleanup_(lease_fd_freep) LeaseFd *lease_fd = calloc(1, sizeof(*lease_fd));
+        _cleanup_close_ int writer = -EBADF;
+        int r;
+
+        if (!lease_fd)
+                return -ENOMEM;
+        lease_fd->fd = -EBADF;
+        lease_fd->closed = closed;
+        lease_fd->userdata = userdata;
+        r = snprintf(lease_fd->path, sizeof(lease_fd->path), "%s/" PREFIX_OF_NAMES "%" PRIu64,
+                     directory, number);
+        if ((size_t) r >= sizeof(lease_fd->path)) {
+                lease_fd->path[0] = 0;
+                return -ENAMETOOLONG;
+        }
+        r = open_ends(lease_fd, &writer);
+        if (r < 0)
+                return r;
+        /* A hang-up is always reported. Input is not asked for: whatever somebody may write
+         * must not wake us. */
+        r = sd_event_add_io(event, &lease_fd->source, lease_fd->fd, /* events= */ 0, on_hang_up,
+                            lease_fd);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(lease_fd->source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(lease_fd);
+        *ret_fd = TAKE_FD(writer);
+        return 0;
+}
+
+LeaseFd *lease_fd_free(LeaseFd *lease_fd) {
+        if (!lease_fd)
+                return NULL;
+        sd_event_source_disable_unref(lease_fd->source);
+        safe_close(lease_fd->fd);
+        if (lease_fd->path[0])
+                (void) unlink(lease_fd->path);
+        free(lease_fd);
+        return NULL;
+}
+
+int lease_fd_prepare(const char *directory) {
+        struct dirent *entry;
+        DIR *dir;
+
+        if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        dir = opendir(directory);
+        if (!dir)
+                return -errno;
+        while ((entry = readdir(dir)))
+                if (strncmp(entry->d_name, PREFIX_OF_NAMES, strlen(PREFIX_OF_NAMES)) == 0)
+                        (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        (void) closedir(dir);
+        return 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/list.h"
+#include "bus/bus.h"
+#include "core/lease.h"
+#include "core/probe.h"
+#include "daemon/job.h"
+#include "daemon/lease-fd.h"
+#include "daemon/manager.h"
+#include "gate/gate.h"
+#include "udev/watch.h"
+
+/* Shared by the files of the manager. The tables of core/ know what is; an entry here holds
+ * what goes with it: descriptors, processes, messages that wait for an answer. */
+
+struct Manager {
+        sd_event *event;
+        sd_bus *connection;
+        const Config *config;
+        Bus *bus;
+        Gate *gate;
+        UdevWatch *watch;
+        JobRunner *jobs;
+        ProbeTable *probes;
+        LeaseTable *leases;
+        ProbeChanges probe_changes; /* decided, and not performed yet */
+        LeaseChanges lease_changes;
+        List probe_entries, lease_entries;
+        const UdevProbe *arriving; /* whose event is being handled */
+        sd_event_source *timer;
+        bool performing;
+        uint64_t last_fd; /* number of the last lease fd */
+        char *status;     /* as the service manager last heard */
+};
+
+/* A process that has a probe's node open, and the lease it works under. */
+typedef struct Member {
+        pid_t pid;
+        Usec start;
+        LeaseId lease; /* 0: none */
+} Member;
+
+typedef struct ProbeEntry {
+        List link;
+        Manager *manager;
+        uint32_t number;
+        GateNode *node;       /* NULL while it is away */
+        unsigned bus, device; /* numbers of the node */
+        List tasks;           /* what workers do on it, one at a time */
+        Member *members;
+        size_t n_members;
+        bool obstructed; /* as the lease table was told */
+        bool held;       /* somebody was logged as using it */
+} ProbeEntry;
+
+typedef struct LeaseEntry {
+        List link;
+        Manager *manager;
+        LeaseId id;
+        uint32_t probe;
+        char *user, *command, *reason;
+        Process *owner;   /* NULL when the bus does not know his process */
+        char *owner_name; /* unique name on the bus */
+        sd_bus_track *track;
+        LeaseFd *fd;
+        int owner_fd;            /* the owner's end, until he got it */
+        sd_bus_message *request; /* Acquire, while it waits for its answer */
+        int node;                /* copy of the node fd that the owner got */
+        bool opening;            /* a task for it is under way */
+        bool ending;             /* it is about to end: its members are strangers by now */
+        bool impatient;          /* it does not wait for others, only for our own worker */
+        bool answer_early;       /* Acquire is answered even while the request waits */
+        bool shown;              /* it has an object on the bus */
+        uint32_t position;       /* in the queue, as was told */
+} LeaseEntry;
+
+/* Something a worker does on a probe. */
+typedef struct Task {
+        List link;
+        ProbeEntry *probe;
+        JobKind kind;
+        LeaseId lease;
+        int fd;                  /* JOB_CLOSE: the descriptor to take back */
+        sd_bus_message *message; /* JOB_OPEN: to be answered */
+        Job *job;                /* while it runs */
+} Task;
+
+/* manager.c: perform what the tables decided, unless that is under way already. */
+void manager_perform(Manager *manager);
+
+/* manager-probe.c */
+ProbeEntry *probe_entry_get(Manager *manager, uint32_t number);
+ProbeEntry *probe_entry_free(ProbeEntry *entry);
+void probe_entry_update(ProbeEntry *entry);
+void manager_perform_probe(Manager *manager, const ProbeChange *change);
+void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata);
+void manager_on_holders(GateNode *node, void *userdata);
+
+/* manager-lease.c */
+LeaseEntry *lease_entry_get(Manager *manager, LeaseId id);
+LeaseEntry *lease_entry_free(LeaseEntry *entry);
+void lease_entry_end(LeaseEntry *entry, LeaseEnd reason);
+void manager_perform_lease(Manager *manager, const LeaseChange *change);
+int manager_elapse_leases(Manager *manager, Usec now);
+void manager_tell_leased(Manager *manager, uint32_t number);
+
+/* manager-request.c: what clients ask for. */
+int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *options,
+                    const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
+int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                    sd_bus_error *error);
+int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                 sd_bus_error *error);
+
+/* manager-view.c: what clients see. */
+extern const BusOps manager_ops;
+
+/* manager-text.c: who is in the way, in a sentence that says what to do next. */
+char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size);
+#define TEXT_MAX 768
+
+/* task.c */
+int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_message *message);
+void tasks_abort(ProbeEntry *probe); /* the probe is gone */
+bool task_is_running(const ProbeEntry *probe);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "bus/errors.h"
+#include "daemon/journal.h"
+#include "daemon/manager-internal.h"
+
+LeaseEntry *lease_entry_get(Manager *manager, LeaseId id) {
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
+        if (entry->id == id)
+                return entry;
+        return NULL;
+}
+
+LeaseEntry *lease_entry_free(LeaseEntry *entry) {
+        if (!entry)
+                return NULL;
+        list_remove(&entry->link);
+        sd_bus_track_unref(entry->track);
+        lease_fd_free(entry->fd);
+        safe_close(entry->owner_fd);
+        safe_close(entry->node);
+        sd_bus_message_unref(entry->request);
+        process_free(entry->owner);
+        free(entry->owner_name);
+        free(entry->user);
+        free(entry->command);
+        free(entry->reason);
+        free(entry);
+        return NULL;
+}
+
+/* --- ending ------------------------------------------------------------------------------- */
+
+/* Before a lease ends: nobody is to be granted the probe until its descriptor was taken back,
+ * nor while a program that worked under the lease still has it claimed. */
+static void prepare_end(LeaseEntry *entry) {
+        ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
+
+        entry->ending = true;
+        if (!probe)
+                return;
+        if (entry->node >= 0) {
+                (void) task_new(probe, JOB_CLOSE, entry->id, entry->node, NULL);
+                entry->node = safe_close(entry->node);
+        }
+        if (probe->node)
+                (void) gate_node_rescan(probe->node);
+        probe_entry_update(probe);
+}
+
+void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
+        Manager *manager = entry->manager;
+        int r;
+
+        prepare_end(entry);
+        r = lease_end(manager->leases, entry->id, reason, now_usec(CLOCK_MONOTONIC),
+                      &manager->lease_changes);
+        if (r < 0)
+                log_error_errno(r, "Cannot end lease %" PRIu64, entry->id);
+        manager_perform(manager);
+}
+
+int manager_elapse_leases(Manager *manager, Usec now) {
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {
+                const Lease *lease = lease_get(manager->leases, entry->id);
+
+                if (!lease || lease->state == LEASE_WAITING)
+                        continue;
+                if (lease->expires <= now ||
+                    (lease->state == LEASE_ASKED && lease->deadline <= now))
+                        prepare_end(entry);
+        }
+        return lease_elapse(manager->leases, now, &manager->lease_changes);
+}
+
+/* --- performing changes ------------------------------------------------------------------- */
+
+void manager_tell_leased(Manager *manager, uint32_t number) {
+        bool held = false, wanted = false;
+        const Lease *lease = NULL;
+        int r;
+
+        while ((lease = lease_next(manager->leases, number, lease))) {
+                wanted = true;
+                held |= lease->state != LEASE_WAITING;
+        }
+        r = probe_set_leased(manager->probes, number, held, wanted, &manager->probe_changes);
+        if (r < 0 && r != -ENOENT)
+                log_error_errno(r, "Cannot note who holds a probe");
+}
+
+/* Everybody who waits may have another place now. */
+static void tell_positions(Manager *manager, uint32_t number) {
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {
+                uint32_t position = (uint32_t) lease_position(manager->leases, entry->id);
+
+                if (entry->probe != number || entry->position == position || !entry->shown)
+                        continue;
+                entry->position = position;
+                bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_POSITION);
+        }
+}
+
+static void answer(LeaseEntry *entry) {
+        int r;
+
+        if (!entry->request)
+                return;
+        r = bus_reply_acquire(entry->request, entry->id, entry->owner_fd);
+        if (r < 0)
+                log_debug_errno(r, "Cannot answer %s", entry->owner_name);
+        /* With our copy gone, the owner's is the last one; if he never gets it, it hangs up. */
+        entry->owner_fd = safe_close(entry->owner_fd);
+        entry->request = sd_bus_message_unref(entry->request);
+}
+
+static void lease_entry_show(LeaseEntry *entry) {
+        entry->shown = true;
+        entry->position = (uint32_t) lease_position(entry->manager->leases, entry->id);
+        bus_lease_added(entry->manager->bus, entry->id);
+}
+
+static void perform_queued(LeaseEntry *entry) {
+        lease_entry_show(entry);
+        if (entry->answer_early)
+                answer(entry);
+}
+
+static void perform_granted(LeaseEntry *entry, const Probe *probe) {
+        Manager *manager = entry->manager;
+
+        if (entry->shown)
+                bus_lease_changed(manager->bus, entry->id,
+                                  BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED);
+        else
+                lease_entry_show(entry);
+        journal_log(LOG_INFO, MESSAGE_LEASE_GRANTED, probe, entry->id, 0,
+                    "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
+                    entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,
+                    entry->reason[0] ? ", " : "", entry->reason);
+        answer(entry);
+}
+
+static void refuse(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
+        char text[TEXT_MAX];
+
+        if (!entry->request)
+                return;
+        if (end == LEASE_END_TIMEOUT && probe) {
+                text_busy(entry->manager, probe, text, sizeof(text));
+                (void) sd_bus_reply_method_errorf(
+                        entry->request,
+                        entry->impatient ? STLINKD_ERROR_BUSY : STLINKD_ERROR_TIMEOUT, "%s%s",
+                        entry->impatient ? "" : "The wait is over. ", text);
+        } else if (end == LEASE_END_UNPLUGGED) {
+                (void) sd_bus_reply_method_errorf(entry->request, STLINKD_ERROR_UNPLUGGED,
+                                                  "The probe was unplugged");
+        } else {
+                (void) sd_bus_reply_method_errorf(entry->request, STLINKD_ERROR_LEASE_LOST,
+                                                  "The wait was ended (%s)",
+                                                  lease_end_to_string(end));
+        }
+}
+
+/* Endings that are not the owner's doing. */
+static bool is_news(LeaseEnd end) {
+        return end == LEASE_END_EXPIRED || end == LEASE_END_REVOKED || end == LEASE_END_UNPLUGGED ||
+               end == LEASE_END_TIMEOUT;
+}
+
+static void perform_ended(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
+        Manager *manager = entry->manager;
+
+        refuse(entry, probe, end);
+        if (is_news(end) && !entry->request)
+                bus_lease_ended(manager->bus, entry->id, entry->owner_name,
+                                lease_end_to_string(end));
+        if (entry->shown)
+                bus_lease_removed(manager->bus, entry->id);
+        journal_log(LOG_INFO, MESSAGE_LEASE_ENDED, probe, entry->id, 0,
+                    "The lease of %s: %s ended (%s)", entry->user, entry->command,
+                    lease_end_to_string(end));
+        lease_entry_free(entry);
+}
+
+void manager_perform_lease(Manager *manager, const LeaseChange *change) {
+        const Probe *probe = probe_get(manager->probes, change->lease.probe);
+        LeaseEntry *entry = lease_entry_get(manager, change->lease.id);
+        ProbeEntry *probe_entry;
+
+        if (entry && change->type == LEASE_CHANGE_QUEUED) {
+                perform_queued(entry);
+        } else if (entry && change->type == LEASE_CHANGE_GRANTED) {
+                perform_granted(entry, probe);
+        } else if (entry && change->type == LEASE_CHANGE_ASKED) {
+                bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_STATE);
+        } else if (entry) {
+                perform_ended(entry, probe, change->end);
+        }
+        if (!probe)
+                return;
+        tell_positions(manager, probe->number);
+        bus_probe_changed(manager->bus, probe->id, PROBE_PROPERTY_LEASES);
+        manager_tell_leased(manager, probe->number);
+        /* Whoever has it open may work under a lease now, or no longer. */
+        probe_entry = probe_entry_get(manager, change->lease.probe);
+        if (probe_entry)
+                probe_entry_update(probe_entry);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "bus/errors.h"
+#include "daemon/access.h"
+#include "daemon/journal.h"
+#include "daemon/manager-internal.h"
+
+/* --- Acquire ------------------------------------------------------------------------------ */
+
+static void on_closed(LeaseFd *fd, void *userdata) {
+        LeaseEntry *entry = userdata;
+        const Lease *lease = lease_get(entry->manager->leases, entry->id);
+
+        (void) fd;
+        lease_entry_end(entry, lease && lease->state == LEASE_WAITING ? LEASE_END_CANCELLED
+                                                                      : LEASE_END_RELEASED);
+}
+
+static int on_owner_gone(sd_bus_track *track, void *userdata) {
+        (void) track;
+        lease_entry_end(userdata, LEASE_END_OWNER_GONE);
+        return 0;
+}
+
+static int set_owner(LeaseEntry *entry, const BusCaller *caller) {
+        int r;
+
+        entry->owner_name = strdup(caller->name);
+        if (!entry->owner_name)
+                return -ENOMEM;
+        r = access_user_name(caller->uid, &entry->user);
+        if (r < 0)
+                return r;
+        /* A caller in another pid namespace has no pid that says anything to us. */
+        if (caller->pid > 0 && process_new(caller->pid, &entry->owner) < 0)
+                entry->owner = NULL;
+        entry->command = strdup(entry->owner ? entry->owner->command : "?");
+        return entry->command ? 0 : -ENOMEM;
+}
+
+static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions *options,
+                     const BusCaller *caller, sd_bus_message *message, LeaseEntry **ret) {
+        LeaseEntry *entry = calloc(1, sizeof(*entry));
+        int r;
+
+        if (!entry)
+                return -ENOMEM;
+        list_init(&entry->link);
+        entry->manager = manager;
+        entry->probe = probe->number;
+        entry->owner_fd = -EBADF;
+        entry->node = -EBADF;
+        entry->answer_early = options->answer_early;
+        entry->request = sd_bus_message_ref(message);
+        entry->reason = strdup(options->reason);
+        r = entry->reason ? set_owner(entry, caller) : -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_track_new(manager->connection, &entry->track, on_owner_gone, entry);
+        if (r >= 0)
+                r = sd_bus_track_add_sender(entry->track, message);
+        if (r >= 0)
+                r = lease_fd_new(manager->event, manager->config->runtime_directory,
+                                 ++manager->last_fd, on_closed, entry, &entry->fd,
+                                 &entry->owner_fd);
+        if (r < 0) {
+                lease_entry_free(entry);
+                return r;
+        }
+        *ret = entry;
+        return 0;
+}
+
+static int check_parts(const Probe *probe, const AcquireOptions *options, sd_bus_error *error) {
+        unsigned there = 0;
+
+        if (options->kind == LEASE_FIRMWARE_UPDATE || !probe->plugged)
+                return 0;
+        for (size_t i = 0; i < probe->n_parts; i++)
+                there |= probe->parts[i].part;
+        for (unsigned part = 1; part & PROBE_PARTS_ALL; part <<= 1)
+                if (options->parts & ~there & part)
+                        return bus_error_setf(error, EINVAL, "Probe %s has no part \"%s\"",
+                                              probe->id, probe_part_to_string(part));
+        return 0;
+}
+
+static int check_caller(Manager *manager, const BusCaller *caller, sd_bus_error *error) {
+        const char *group = manager->config->group;
+        _cleanup_free_ char *user = NULL;
+        int r;
+
+        r = access_check(caller->uid, group);
+        if (r != -EACCES)
+                return r;
+        r = access_user_name(caller->uid, &user);
+        if (r < 0)
+                return r;
+        return bus_error_setf(
+                error, EACCES,
+                "User %s may not take a lease: only root and members of group %s may. "
+                "Have an administrator run \"usermod -aG %s %s\", then log in again",
+                user, group, group, user);
+}
+
+/* A caller who does not want to wait still waits for our own worker, which needs milliseconds;
+ * everything else is his decision. */
+static Usec find_deadline(ProbeEntry *probe, LeaseEntry *entry, Usec wait, Usec now) {
+        entry->impatient = wait == 0;
+        if (wait > 0)
+                return usec_add(now, wait);
+        return task_is_running(probe) ? usec_add(now, 2 * probe->manager->config->job_timeout) : 0;
+}
+
+static int refuse_request(Manager *manager, const Probe *probe, const LeaseEntry *entry, int r,
+                          sd_bus_error *error) {
+        char text[TEXT_MAX];
+
+        if (r == -EDQUOT)
+                return bus_error_setf(error, EDQUOT,
+                                      "User %s has too many leases or requests already",
+                                      entry->user);
+        if (r != -EBUSY)
+                return r;
+        text_busy(manager, probe, text, sizeof(text));
+        journal_log(LOG_INFO, MESSAGE_LEASE_REFUSED, probe, 0, 0, "Refused %s: %s. %s", entry->user,
+                    entry->command, text);
+        return bus_error_setf(error, EBUSY, "%s", text);
+}
+
+int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *options,
+                    const BusCaller *caller, sd_bus_message *message, sd_bus_error *error) {
+        Manager *manager = userdata;
+        ProbeEntry *probe_entry = probe_entry_get(manager, probe->number);
+        LeaseRequest request = { .probe = probe->number,
+                                 .uid = caller->uid,
+                                 .kind = options->kind,
+                                 .parts = options->parts,
+                                 .limit = options->limit };
+        Usec now = now_usec(CLOCK_MONOTONIC);
+        LeaseEntry *entry = NULL;
+        int r;
+
+        r = check_caller(manager, caller, error);
+        if (r < 0)
+                return r;
+        r = check_parts(probe, options, error);
+        if (r < 0)
+                return r;
+        if (!probe_entry)
+                return bus_error_setf(error, ENODEV, "Probe %s cannot be watched", probe->id);
+        r = entry_new(manager, probe, options, caller, message, &entry);
+        if (r < 0)
+                return r;
+
+        /* What is decided now is decided on what is true now. */
+        if (probe_entry->node)
+                (void) gate_node_rescan(probe_entry->node);
+        probe_entry_update(probe_entry);
+        request.deadline = find_deadline(probe_entry, entry, options->wait, now);
+        r = lease_request(manager->leases, &request, now, &manager->lease_changes, &entry->id);
+        if (r >= 0) {
+                list_append(&manager->lease_entries, &entry->link);
+        } else {
+                r = refuse_request(manager, probe_get(manager->probes, request.probe), entry, r,
+                                   error);
+                lease_entry_free(entry);
+        }
+        manager_perform(manager);
+        return r;
+}
+
+/* --- Release and Open --------------------------------------------------------------------- */
+
+static bool is_owner(const LeaseEntry *entry, const BusCaller *caller) {
+        return strcmp(entry->owner_name, caller->name) == 0;
+}
+
+static int refuse_stranger(const LeaseEntry *entry, sd_bus_error *error) {
+        return bus_error_setf(error, ENOLCK, "This lease belongs to %s: %s (pid %d)", entry->user,
+                              entry->command, entry->owner ? (int) entry->owner->pid : 0);
+}
+
+int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                    sd_bus_error *error) {
+        Manager *manager = userdata;
+        LeaseEntry *entry = lease_entry_get(manager, id);
+        const Lease *lease = lease_get(manager->leases, id);
+        LeaseEnd reason = LEASE_END_REVOKED;
+
+        if (!entry || !lease)
+                return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
+        if (!is_owner(entry, caller) && caller->uid != 0)
+                return refuse_stranger(entry, error);
+        if (is_owner(entry, caller))
+                reason = lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED;
+        lease_entry_end(entry, reason);
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                 sd_bus_error *error) {
+        Manager *manager = userdata;
+        LeaseEntry *entry = lease_entry_get(manager, id);
+        const Lease *lease = lease_get(manager->leases, id);
+        ProbeEntry *probe = entry ? probe_entry_get(manager, entry->probe) : NULL;
+        int r;
+
+        if (!entry || !lease)
+                return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
+        if (!is_owner(entry, caller))
+                return refuse_stranger(entry, error);
+        if (lease->state == LEASE_WAITING)
+                return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
+        if (!(lease->parts & PROBE_PART_DEBUG))
+                return bus_error_setf(error, EINVAL, "The lease is not for the debug interface");
+        if (!probe || !probe->node)
+                return bus_error_setf(error, ENODEV, "The probe is not plugged in just now");
+        if (entry->opening)
+                return bus_error_setf(error, EBUSY, "The probe is being opened already");
+        if (entry->node >= 0)
+                return bus_reply_open(message, entry->node);
+
+        r = task_new(probe, JOB_OPEN, id, -EBADF, message);
+        if (r < 0)
+                return r;
+        entry->opening = true;
+        probe_entry_update(probe);
+        manager_perform(manager);
+        return 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/manager-internal.h"
+
+static const char *view_gate(void *userdata) {
+        return gate_kind_to_string(gate_get_kind(((Manager *) userdata)->gate));
+}
+
+static const char *view_enforcement(void *userdata) {
+        return gate_get_kind(((Manager *) userdata)->gate) == GATE_BPF ? "binding" : "cooperative";
+}
+
+static const Probe *view_probe_find(void *userdata, const char *id) {
+        return probe_find(((Manager *) userdata)->probes, id);
+}
+
+static const Probe *view_probe_next(void *userdata, const Probe *previous) {
+        return probe_next(((Manager *) userdata)->probes, previous);
+}
+
+static bool view_holder_at(void *userdata, const Probe *probe, size_t index, BusHolder *ret) {
+        ProbeEntry *entry = probe_entry_get(userdata, probe->number);
+        const GateHolder *holders;
+        size_t n = 0;
+
+        if (!entry || !entry->node)
+                return false;
+        holders = gate_node_holders(entry->node, &n);
+        if (index >= n)
+                return false;
+        *ret = (BusHolder){ .process = holders[index].process,
+                            .since = holders[index].since,
+                            .claimed = holders[index].claimed };
+        for (size_t i = 0; i < entry->n_members; i++)
+                if (entry->members[i].pid == ret->process->pid &&
+                    entry->members[i].start == ret->process->start)
+                        ret->lease = entry->members[i].lease;
+        return true;
+}
+
+static LeaseId view_lease_next(void *userdata, const Probe *probe, LeaseId previous) {
+        Manager *manager = userdata;
+        const Lease *lease = previous ? lease_get(manager->leases, previous) : NULL;
+
+        if (previous && !lease)
+                return 0;
+        do
+                lease = lease_next(manager->leases, probe->number, lease);
+        while (lease && !lease_entry_get(manager, lease->id));
+        return lease ? lease->id : 0;
+}
+
+static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
+        Manager *manager = userdata;
+        const LeaseEntry *entry = lease_entry_get(manager, id);
+        const Lease *lease = lease_get(manager->leases, id);
+        const Probe *probe = lease ? probe_get(manager->probes, lease->probe) : NULL;
+
+        if (!entry || !probe)
+                return false;
+        *ret = (BusLease){ .lease = lease,
+                           .probe = probe,
+                           .user = entry->user,
+                           .command = entry->command,
+                           .reason = entry->reason,
+                           .pid = entry->owner ? entry->owner->pid : 0,
+                           .position = (uint32_t) lease_position(manager->leases, id) };
+        return true;
+}
+
+const BusOps manager_ops = {
+        .gate = view_gate,
+        .enforcement = view_enforcement,
+        .probe_find = view_probe_find,
+        .probe_next = view_probe_next,
+        .holder_at = view_holder_at,
+        .lease_next = view_lease_next,
+        .lease_find = view_lease_find,
+        .acquire = manager_acquire,
+        .release = manager_release,
+        .open = manager_open,
+};

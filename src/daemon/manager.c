@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/log.h"
+#include "daemon/manager-internal.h"
+
+/* --- performing --------------------------------------------------------------------------- */
+
+/* What "systemctl status" shows. */
+static void update_status(Manager *manager) {
+        _cleanup_free_ char *status = NULL;
+        unsigned probes = 0, held = 0, waiting = 0;
+
+        for (const Probe *p = NULL; (p = probe_next(manager->probes, p)); probes++)
+                for (const Lease *l = NULL; (l = lease_next(manager->leases, p->number, l));)
+                        l->state == LEASE_WAITING ? waiting++ : held++;
+        if (asprintf(&status, "STATUS=%u probe%s, %u leased, %u waiting", probes,
+                     probes == 1 ? "" : "s", held, waiting) < 0) {
+                status = NULL;
+                return;
+        }
+        if (manager->status && strcmp(manager->status, status) == 0)
+                return;
+        (void) sd_notify(0, status);
+        free(manager->status);
+        manager->status = TAKE_PTR(status);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *manager = userdata;
+        Usec now = now_usec(CLOCK_MONOTONIC);
+        int r;
+
+        (void) source, (void) usec;
+        r = manager_elapse_leases(manager, now);
+        if (r >= 0)
+                r = probe_elapse(manager->probes, now, &manager->probe_changes);
+        if (r < 0)
+                log_error_errno(r, "Cannot let time pass");
+        manager_perform(manager);
+        return 0;
+}
+
+/* Without anything to come, nothing wakes us. */
+static void arm_timer(Manager *manager) {
+        Usec next = MIN(lease_next_event(manager->leases), probe_next_event(manager->probes));
+        int r;
+
+        if (next == USEC_INFINITY) {
+                (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
+                return;
+        }
+        r = sd_event_source_set_time(manager->timer, next);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(manager->timer, SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_error_errno(r, "Cannot arm the timer");
+}
+
+/* Performing a change may cause more of them, in both tables. They are taken in the order of
+ * their coming, presence first. */
+void manager_perform(Manager *manager) {
+        size_t probe = 0, lease = 0;
+
+        if (manager->performing)
+                return;
+        manager->performing = true;
+        for (;;) {
+                if (probe < manager->probe_changes.n) {
+                        ProbeChange change = manager->probe_changes.items[probe++];
+
+                        manager_perform_probe(manager, &change);
+                } else if (lease < manager->lease_changes.n) {
+                        LeaseChange change = manager->lease_changes.items[lease++];
+
+                        manager_perform_lease(manager, &change);
+                } else {
+                        break;
+                }
+        }
+        probe_changes_clear(&manager->probe_changes);
+        lease_changes_clear(&manager->lease_changes);
+        manager->performing = false;
+        arm_timer(manager);
+        update_status(manager);
+}
+
+/* --- set-up ------------------------------------------------------------------------------- */
+
+static int manager_set_up(Manager *manager, const char *worker) {
+        const Config *config = manager->config;
+        int r;
+
+        r = probe_table_new(config->away_timeout, &manager->probes);
+        if (r < 0)
+                return r;
+        r = lease_table_new(&config->quota, &manager->leases);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(manager->event, &manager->timer, CLOCK_MONOTONIC, 0,
+                              10 * USEC_PER_MSEC, on_timer, manager);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
+        r = lease_fd_prepare(config->runtime_directory);
+        if (r < 0)
+                return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
+        r = gate_new(manager->event, config->gate, manager_on_holders, manager, &manager->gate);
+        if (r < 0)
+                return log_error_errno(r, "Cannot watch who uses probes");
+        r = job_runner_new(manager->event, manager->gate, worker, config->jobs_max, &manager->jobs);
+        if (r < 0)
+                return r;
+        r = bus_new(manager->connection, manager->event, &manager_ops, manager, &manager->bus);
+        if (r < 0)
+                return log_error_errno(r, "Cannot put objects on the bus");
+        r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
+        if (r < 0)
+                return log_error_errno(r, "Cannot listen to udev");
+        return 0;
+}
+
+int manager_new(sd_event *event, sd_bus *connection, const Config *config, const char *worker,
+                Manager **ret) {
+        _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
+        int r;
+
+        if (!manager)
+                return -ENOMEM;
+        list_init(&manager->probe_entries);
+        list_init(&manager->lease_entries);
+        manager->event = sd_event_ref(event);
+        manager->connection = sd_bus_ref(connection);
+        manager->config = config;
+        r = manager_set_up(manager, worker);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(manager);
+        return 0;
+}
+
+int manager_start(Manager *manager) {
+        int r;
+
+        r = udev_watch_coldplug(manager->watch);
+        if (r < 0)
+                return log_error_errno(r, "Cannot list the probes that are plugged in");
+        update_status(manager);
+        return 0;
+}
+
+Manager *manager_free(Manager *manager) {
+        if (!manager)
+                return NULL;
+        udev_watch_free(manager->watch);
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
+        lease_entry_free(entry);
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+        probe_entry_free(entry);
+        bus_free(manager->bus);
+        job_runner_free(manager->jobs);
+        gate_free(manager->gate);
+        sd_event_source_disable_unref(manager->timer);
+        lease_table_free(manager->leases);
+        probe_table_free(manager->probes);
+        probe_changes_clear(&manager->probe_changes);
+        lease_changes_clear(&manager->lease_changes);
+        sd_bus_unref(manager->connection);
+        sd_event_unref(manager->event);
+        free(manager->status);
+        free(manager);
+        return NULL;
+}
