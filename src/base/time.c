@@ -79,6 +79,8 @@ int parse_usec(const char *text, Usec *ret) {
                 if (__builtin_add_overflow(sum, term, &sum))
                         return -ERANGE;
         } while (*text);
+        if (sum == USEC_INFINITY)
+                return -ERANGE;
 
         *ret = sum;
         return 0;
