@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ctl/output.h"
 #include "ctl/text.h"
 
@@ -170,19 +171,22 @@ static json_object *row_to_json(const Row *row) {
         return object;
 }
 
-/* JSON lets DEL and the C1 controls stand as they are, a terminal obeys them. They occur only
- * within strings, where the escaped form means the same. */
+/* JSON lets DEL, the C1 controls and characters that turn the direction of writing stand as they
+ * are, and a terminal obeys them. They occur only within strings, where the escaped form means
+ * the same. */
 static void print_json_safely(const char *s) {
-        for (; *s; s++) {
-                unsigned char byte = (unsigned char) s[0], next = (unsigned char) s[1];
+        for (size_t left = strlen(s); left > 0;) {
+                uint32_t point = 0;
+                size_t n = utf8_decode(s, left, &point);
+                char shown[16];
 
-                if (byte == 0x7f)
-                        (void) fputs("\\u007f", stdout);
-                else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
-                        (void) printf("\\u00%02x", next);
-                        s++;
+                if (n == 0 || *s == '\n' || text_escape(s, n, shown, sizeof(shown)) == n) {
+                        n = MAX(n, (size_t) 1);
+                        (void) fwrite(s, n, 1, stdout);
                 } else
-                        (void) putchar(byte);
+                        (void) printf("\\u%04x", point); /* none of them is beyond */
+                s += n;
+                left -= n;
         }
         (void) putchar('\n');
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 
 #include "ctl/client.h"
 #include "ctl/describe.h"
@@ -31,8 +32,12 @@ int verb_list(int n, char **words, const Options *options) {
         if (!rows)
                 return client_report(NULL, -ENOMEM);
 
+        if (rows->n == 0 && options->legend && !options->json)
+                (void) puts("No probe is plugged in.");
         if (options->json)
                 r = output_json_rows(rows);
+        else if (rows->n == 0)
+                r = 0;
         else
                 r = output_table(rows, columns, ELEMENTSOF(columns), options->legend);
         return r < 0 ? client_report(NULL, r) : EXIT_CODE_OK;

@@ -11,6 +11,8 @@ static const Verb verbs[] = {
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
         { "run", 1, -1, OPTION_PROBE | OPTION_WAIT | OPTION_REASON | OPTION_UNTIL, true, verb_run },
+        { "connect", 0, 1, OPTION_JSON | OPTION_PROBE | OPTION_WAIT | OPTION_REASON, false,
+          verb_connect },
 };
 
 const Verb *verb_at(size_t index) {

@@ -77,6 +77,7 @@ static Rows *make_rows(void) {
         row_set_string(row, "holder",
                        "a\x1b[2Jb\xc2\x9b"
                        "31mc\x7f");
+        row_set_string(row, "tag", "\xe2\x80\xae \xe2\x81\xa6 \xf0\x9f\x94\x8c");
         return rows;
 }
 
@@ -137,7 +138,8 @@ START_TEST(json) {
                          "\"tty\":\"/dev/ttyACM0\",\"millivolts\":3281,\"ambiguous\":false,"
                          "\"parts\":[\"debug\",\"vcp\"],\"holders\":[{\"pid\":4711}]}\n"
                          "{\"id\":\"usb-1-1\","
-                         "\"holder\":\"a\\u001b[2Jb\\u009b31mc\\u007f\"}\n");
+                         "\"holder\":\"a\\u001b[2Jb\\u009b31mc\\u007f\","
+                         "\"tag\":\"\\u202e \\u2066 \xf0\x9f\x94\x8c\"}\n");
 }
 END_TEST
 
