@@ -5,7 +5,7 @@ AC_DEFUN([STLINKD_WARNINGS], [
   for flag in -Wall -Wextra -Wundef -Wshadow -Wformat=2 -Wpointer-arith -Wstrict-prototypes \
     -Wmissing-prototypes -Wvla -Wold-style-definition -Wwrite-strings -Wimplicit-fallthrough \
     -Wmissing-declarations -Wredundant-decls -Wnested-externs -Wdate-time -Wlogical-op \
-    -Wunused-result -Wno-missing-field-initializers; do
+    -Wunused-result -Wmissing-format-attribute -Wno-missing-field-initializers; do
     AC_MSG_CHECKING([whether $CC accepts $flag])
     save_CFLAGS=$CFLAGS
     CFLAGS="$CFLAGS -Werror $flag"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macro.h"
 #include "sim/device/sim-device.h"
 #include "sim/verbs.h"
 
@@ -85,7 +86,7 @@ static int verb_version(int argc, char *argv[]) {
         return 0;
 }
 
-static void say(const char *format, va_list ap) {
+_printf_(1, 0) static void say(const char *format, va_list ap) {
         fputs("stlinksim: ", stderr);
         vfprintf(stderr, format, ap);
         fputc('\n', stderr);
