@@ -54,55 +54,56 @@ void host_wait(Host *host, Usec span) {
         host_run(host, host->now + span, NULL);
 }
 
-typedef struct Waiting {
-        UsbTransfer transfer;
-        bool done;
-} Waiting;
-
 static void on_complete(UsbTransfer *transfer) {
-        ((Waiting *) transfer->userdata)->done = true;
+        ((HostTransfer *) transfer->userdata)->done = true;
 }
 
-static int host_transfer(Host *host, Waiting *w) {
-        int r;
-
-        w->transfer.complete = on_complete;
-        w->transfer.userdata = w;
-        list_init(&w->transfer.link);
+static int host_submit(Host *host, HostTransfer *t) {
+        t->transfer.complete = on_complete;
+        t->transfer.userdata = t;
+        list_init(&t->transfer.link);
         host->usb->ops->elapse(host->usb, host->now);
-        r = host->usb->ops->submit(host->usb, &w->transfer);
-        if (r < 0)
-                return r;
-        host_run(host, host->now + HOST_TIMEOUT, &w->done);
-        if (!w->done) {
-                if (host->usb->ops->cancel(host->usb, &w->transfer) < 0 || !w->done ||
-                    w->transfer.status != -ENOENT)
-                        abort();
-                return -ETIMEDOUT;
-        }
-        return w->transfer.status < 0 ? w->transfer.status : (int) w->transfer.actual;
+        return host->usb->ops->submit(host->usb, &t->transfer);
+}
+
+int host_start(Host *host, HostTransfer *t, uint8_t endpoint, void *data, size_t size) {
+        *t = (HostTransfer){ .transfer = { .type = USB_TRANSFER_BULK,
+                                           .endpoint = endpoint,
+                                           .buffer = data,
+                                           .length = size } };
+        return host_submit(host, t);
+}
+
+int host_finish(Host *host, HostTransfer *t) {
+        host_run(host, host->now + HOST_TIMEOUT, &t->done);
+        if (t->done)
+                return t->transfer.status < 0 ? t->transfer.status : (int) t->transfer.actual;
+        if (host->usb->ops->cancel(host->usb, &t->transfer) < 0 || !t->done ||
+            t->transfer.status != -ENOENT)
+                abort();
+        return -ETIMEDOUT;
 }
 
 int host_bulk(Host *host, uint8_t endpoint, void *data, size_t size) {
-        Waiting w = { .transfer = { .type = USB_TRANSFER_BULK,
-                                    .endpoint = endpoint,
-                                    .buffer = data,
-                                    .length = size } };
+        HostTransfer t;
+        int r = host_start(host, &t, endpoint, data, size);
 
-        return host_transfer(host, &w);
+        return r < 0 ? r : host_finish(host, &t);
 }
 
 int host_control(Host *host, uint8_t type, uint8_t code, uint16_t value, uint16_t index, void *data,
                  uint16_t size) {
-        Waiting w = { .transfer = { .type = USB_TRANSFER_CONTROL,
-                                    .setup = { type, code },
-                                    .buffer = data,
-                                    .length = size } };
+        HostTransfer t = { .transfer = { .type = USB_TRANSFER_CONTROL,
+                                         .setup = { type, code },
+                                         .buffer = data,
+                                         .length = size } };
+        int r;
 
-        put_le16(w.transfer.setup + 2, value);
-        put_le16(w.transfer.setup + 4, index);
-        put_le16(w.transfer.setup + 6, size);
-        return host_transfer(host, &w);
+        put_le16(t.transfer.setup + 2, value);
+        put_le16(t.transfer.setup + 4, index);
+        put_le16(t.transfer.setup + 6, size);
+        r = host_submit(host, &t);
+        return r < 0 ? r : host_finish(host, &t);
 }
 
 /* V2's pipe, and only its, is on endpoint 2 (stlink-protocol §1.1). */

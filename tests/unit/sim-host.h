@@ -18,6 +18,18 @@ void host_done(Host *host);
 
 #define HOST_TIMEOUT (100 * USEC_PER_MSEC)
 
+/* A transfer under way. */
+typedef struct HostTransfer {
+        UsbTransfer transfer;
+        bool done;
+} HostTransfer;
+
+/* Start a bulk transfer: 0 or what submitting it said. */
+int host_start(Host *host, HostTransfer *t, uint8_t endpoint, void *data, size_t size);
+
+/* Wait for its end, as below. */
+int host_finish(Host *host, HostTransfer *t);
+
 /* Each returns the bytes transferred or a negative errno, -ETIMEDOUT after HOST_TIMEOUT. */
 int host_bulk(Host *host, uint8_t endpoint, void *data, size_t size);
 int host_control(Host *host, uint8_t type, uint8_t code, uint16_t value, uint16_t index, void *data,

@@ -55,6 +55,7 @@ static void device_attach(SimDevice *device) {
         if (device->usb.attached)
                 return;
         device_show(device);
+        device_reset_functions(device);
         device->usb.attached = true;
         if (device->usb.host)
                 device->usb.host->attached(&device->usb, device->usb.host_userdata);
