@@ -37,15 +37,22 @@ static uint16_t last_status(uint32_t *ret_address) {
 }
 
 START_TEST(test_memory) {
+        static uint8_t large[32768];
         uint8_t data[600];
         uint32_t fault;
 
         for (size_t i = 0; i < sizeof(data); i++)
                 data[i] = (uint8_t) (i * 7);
+        for (size_t i = 0; i < sizeof(large); i++)
+                large[i] = (uint8_t) (i * 11);
         start_debug("V2J37S7");
         write_memory(0x08, FAKE_MEMORY, data, 600);
         ck_assert_uint_eq(last_status(&fault), 0x80);
         ck_assert_mem_eq(bench.fake->memory, data, 600);
+        write_memory(0x08, FAKE_MEMORY, large, sizeof(large)); /* as st-flash does */
+        ck_assert_uint_eq(last_status(&fault), 0x80);
+        ck_assert_mem_eq(bench.fake->memory, large, sizeof(large));
+        write_memory(0x08, FAKE_MEMORY, data, 600);
         ck_assert_mem_eq(read_memory(0x07, FAKE_MEMORY, 600), data, 600);
         ck_assert_uint_eq(bench.fake->last_access.width, 4);
         ck_assert(bench.fake->last_access.increment);

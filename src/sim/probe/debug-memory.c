@@ -3,7 +3,8 @@
 
 /* Memory blocks. The data phase takes place even when the access fails; 3B and 3E tell. */
 
-#define MEMORY_MAX 6144
+/* Most bytes of one read. Writes stream into the target: stlink 1.7.0 sends 32 KiB at once. */
+#define READ_MAX 6144
 
 /* Most bytes of one 8-bit access (stlink-protocol §3.2, F2 0C) */
 #define BYTES_MAX    64
@@ -36,8 +37,9 @@ static TargetAccess memory_access(const Firmware *firmware, const uint8_t *comma
         return access;
 }
 
-static uint16_t memory_check(const Firmware *firmware, const TargetAccess *access, size_t size) {
-        size_t limit = MEMORY_MAX;
+static uint16_t memory_check(const Firmware *firmware, const TargetAccess *access, size_t size,
+                             bool write) {
+        size_t limit = write ? UINT16_MAX : READ_MAX;
 
         if (access->width == 1)
                 limit = firmware_has(firmware, FIRMWARE_NEVER, 6) ? BYTES_MAX_V3 : BYTES_MAX;
@@ -61,7 +63,7 @@ void debug_read_memory(Firmware *firmware, const uint8_t *command) {
 
         /* One byte comes with a second one that means nothing (stlink-protocol §3.2, F2 0C). */
         data = answer_data(firmware, access.width == 1 && size == 1 ? 2 : size);
-        memory_result(firmware, memory_check(firmware, &access, size), fault);
+        memory_result(firmware, memory_check(firmware, &access, size, /* write= */ false), fault);
         if (firmware->last_status != STATUS_OK || size == 0)
                 return;
         link_clear_errors(firmware);
@@ -86,7 +88,8 @@ void debug_write_memory(Firmware *firmware, const uint8_t *command) {
         TargetAccess access = memory_access(firmware, command);
         size_t size = command_u16(command, 6);
 
-        memory_result(firmware, memory_check(firmware, &access, size), access.address);
+        memory_result(firmware, memory_check(firmware, &access, size, /* write= */ true),
+                      access.address);
         answer_receive(firmware, size, memory_receive);
 }
 
