@@ -15,6 +15,9 @@
 #define OBJECT_SIGNALS \
         "type='signal',sender='" STLINKD_BUS_NAME "',path_namespace='" STLINKD_PATH "'"
 
+/* One change comes in several signals: a lease, the probe's state, its list of leases. */
+#define GATHER_TIME (20 * USEC_PER_MSEC)
+
 /* What was last told about a probe. */
 typedef struct Told {
         char *path, *id, *words, *firmware, *port;
@@ -138,8 +141,7 @@ static int tell_removed(Monitor *monitor) {
         return r;
 }
 
-/* Tell what is different from what was told last. Done when nothing more has arrived, so a
- * change that comes in several signals makes one line. event is for probes not told of yet. */
+/* Tell what is different from what was told last. event is for probes not told of yet. */
 static int tell_all(Monitor *monitor, const char *event) {
         const Snapshot *snapshot = monitor->snapshot;
         Told *told = calloc(snapshot->n_probes + 1, sizeof(Told));
@@ -271,6 +273,16 @@ static int listen_to_signals(Monitor *monitor) {
                                       NULL, monitor);
 }
 
+/* Wait for something, and then a moment for what belongs to it. */
+static int run_until_quiet(sd_event *event) {
+        int r = sd_event_run(event, UINT64_MAX);
+        Usec until = usec_add(now_usec(CLOCK_MONOTONIC), GATHER_TIME), now;
+
+        while (r >= 0 && (now = now_usec(CLOCK_MONOTONIC)) < until)
+                r = sd_event_run(event, until - now);
+        return r;
+}
+
 static int watch(Monitor *monitor) {
         bool closed = false;
         int r = sd_event_new(&monitor->event);
@@ -282,10 +294,7 @@ static int watch(Monitor *monitor) {
                 (void) sd_event_add_io(monitor->event, NULL, STDOUT_FILENO, EPOLLERR, reader_gone,
                                        &closed);
         while (r >= 0 && !closed) {
-                r = sd_event_run(monitor->event, UINT64_MAX);
-                /* What is there already is part of the same change. */
-                while (r > 0)
-                        r = sd_event_run(monitor->event, 0);
+                r = run_until_quiet(monitor->event);
                 if (r >= 0)
                         r = settle(monitor);
                 if (r >= 0 && sd_bus_is_open(monitor->bus) <= 0)

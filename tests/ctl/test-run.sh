@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# stlinkctl run: the lease lasts as long as the command and what it started, the command's exit
+# status and signals pass through, and waiting and losing are told.
+# deadline: 180
+# shellcheck source=fake.sh
+. "${0%/*}/fake.sh"
+need dbus-daemon dbus-send busctl pgrep script
+
+released() { # how often a lease was given back so far
+        grep -c '^Release ' "$scratch/fake.log"
+}
+
+# background NAME CMD...: run it with its own process group, $job is its pid.
+background() {
+        local name=$1
+        shift
+        setsid "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
+        job=$!
+        lib_pids+=("$job")
+}
+
+ended() { # PID: its exit status in $status
+        status=0
+        wait "$1" || status=$?
+}
+
+fake_start
+probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
+
+ctl run true
+check_equal "success passes through" 0 "$status"
+check_equal "nothing is said when all is well" "" "$out$err"
+check "the command's name is the reason" heard '^Acquire [^ ]*/probe/a reason=true$'
+check "the lease is given back" heard '^Release '
+ctl run --reason 'nightly HIL' --wait=5s --probe 066E -- sh -c 'exit 33'
+check_equal "the exit status passes through" 33 "$status"
+check "what was asked for reaches the daemon" heard \
+        'reason=nightly HIL wait=5000000 waiting=object$'
+ctl run -- sh -c 'kill -KILL $$'
+check_equal "a signal becomes 128 + N" 137 "$status"
+ctl run /bin/nonexistent/tool
+check_equal "a command that is not there" 126 "$status"
+check_equal "and it is named" \
+        "stlinkctl: Cannot run /bin/nonexistent/tool: No such file or directory" "$err"
+ctl run "$scratch"
+check_equal "a command that is none" 126 "$status"
+ctl run sh -c 'echo out; echo err >&2; cat; exit 0' --json -p
+check_equal "what follows the command is its own" "out" "$out"
+check_equal "stderr is its own" "err" "$err"
+echo typed >"$scratch/in"
+check_equal "stdin is its own" typed \
+        "$("$TOP_BUILDDIR/stlinkctl" run cat <"$scratch/in")"
+# shellcheck disable=SC2016
+ctl run sh -c 'grep -E "^Sig(Blk|Ign)" /proc/$$/status | tr -d "\n\t "'
+check_match "it inherits no signal settings" 'SigBlk:0000000000000000SigIgn:00000000000000' "$out"
+timeout 60 ls /proc/self/fd >"$scratch/own" 2>"$scratch/err" </dev/null
+ctl run ls /proc/self/fd
+check_equal "it inherits no descriptors of ours" "$(<"$scratch/own")" "$out"
+
+# The whole tree.
+before=$(released)
+background tree "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+        "setsid bash -c 'echo \$\$ >$scratch/left; exec sleep 300' & exit 7"
+tree=$job
+wait_until 20 grep -q 'left behind' "$scratch/tree.err"
+left=$(<"$scratch/left")
+check_equal "leftovers are named" \
+        "stlinkctl: bash has ended, but left behind: sleep (PID $left). The lease is kept until that has ended too; Ctrl-C gives it back now." \
+        "$(<"$scratch/tree.err")"
+check_equal "the lease is kept for them" "$before" "$(released)"
+kill "$left"
+ended "$tree"
+check_equal "the status is the command's, not theirs" 7 "$status"
+check_equal "then the lease is given back" $((before + 1)) "$(released)"
+
+background quit "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; exit 3"
+quit=$job
+wait_until 20 grep -q 'left behind' "$scratch/quit.err"
+kill -INT "$quit"
+ended "$quit"
+check_equal "an interrupt then ends the waiting" 3 "$status"
+check_match "and what remains is named" "^stlinkctl: bash left behind, without a lease: sleep \(PID $(<"$scratch/left")\)\.$" \
+        "$(tail -n 1 "$scratch/quit.err")"
+check "what remains was not touched" kill -0 "$(<"$scratch/left")"
+kill "$(<"$scratch/left")"
+
+background term "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & exit 3"
+term=$job
+wait_until 20 grep -q 'left behind' "$scratch/term.err"
+kill -TERM "$term"
+ended "$term"
+check_equal "SIGTERM then ends the leftovers" 3 "$status"
+check_no_match "so nothing remains" 'without a lease' "$(<"$scratch/term.err")"
+
+ctl run --until=main -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; sleep 0.3; exit 5"
+check_equal "--until=main ends with the command" 5 "$status"
+check_equal "and names what remains" \
+        "stlinkctl: bash left behind, without a lease: sleep (PID $(<"$scratch/left"))." "$err"
+kill "$(<"$scratch/left")"
+
+# Signals.
+background forward "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+        "trap 'echo got TERM; exit 9' TERM; echo ready; while :; do sleep 0.1; done"
+forward=$job
+wait_until 20 grep -q ready "$scratch/forward.out"
+kill -TERM "$forward"
+ended "$forward"
+check_equal "SIGTERM is passed on" 9 "$status"
+check_match "and the command may handle it" 'got TERM' "$(<"$scratch/forward.out")"
+# setsid gives a new session: an interrupt for the group, as the terminal's, reaches both.
+out=$(timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- bash -c 'trap \"echo got INT; exit 8\" INT; echo ready; while :; do sleep 0.1; done'; echo status \$?" /dev/null < <(sleep 2; printf '\003'; sleep 5) | tr -d '\r')
+check_match "Ctrl-C reaches the command" 'got INT' "$out"
+check_equal "once" 1 "$(grep -c 'got INT' <<<"$out")"
+check_match "and its status is ours" 'status 8' "$out"
+out=$(timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- sh -c 'tty >/dev/null && echo terminal'" /dev/null </dev/null | tr -d '\r')
+check_match "the terminal is the command's" terminal "$out"
+
+# Waiting.
+tell 'acquire waiting' 'probe a' 'set State claimed' \
+        'dict Holders Pid=4711 Uid=0 User=alice Command=openocd Claimed=1'
+background wait "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
+waiting=$job
+wait_until 20 grep -q Waiting "$scratch/wait.err"
+tell 'lease 1' 'set Position 3' 'changed Position' 'set Position 2' 'changed Position'
+wait_until 20 grep -q 'Place 2' "$scratch/wait.err"
+check_equal "nothing runs yet" "" "$(<"$scratch/wait.out")"
+tell 'set Position 0' 'set State held' 'changed Position State'
+ended "$waiting"
+check_equal "it runs when it is granted" "0 mine" "$status $(<"$scratch/wait.out")"
+check_equal "who is in the way, and one's place, are told" \
+        "stlinkctl: Waiting for probe 066EFF30, in use: openocd (PID 4711) has claimed it; place 1 in the queue.
+stlinkctl: Place 3 in the queue.
+stlinkctl: Place 2 in the queue.
+stlinkctl: Got it after N." \
+        "$(sed -E 's/after .*\./after N./' "$scratch/wait.err")"
+
+background vain "$TOP_BUILDDIR/stlinkctl" run --wait=9s -- echo mine
+vain=$job
+wait_until 20 grep -q Waiting "$scratch/vain.err"
+tell 'lease 1' 'ended timeout'
+ended "$vain"
+check_equal "waiting in vain is busy" 123 "$status"
+check_match "and it is told" 'Waited in vain: nobody gave it back in time\.$' "$(<"$scratch/vain.err")"
+
+background cancel "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
+cancel=$job
+wait_until 20 grep -q Waiting "$scratch/cancel.err"
+kill -TERM "$cancel"
+ended "$cancel"
+check_equal "a signal while it waits ends it" 143 "$status"
+check_soon "and its place in the queue" 10 heard '^lease descriptor closed$'
+
+# Strangers may not end it for us.
+background spoof "$TOP_BUILDDIR/stlinkctl" run --wait=60s -- echo mine
+spoof=$job
+wait_until 20 grep -q Waiting "$scratch/spoof.err"
+name=$(busctl --address="$DBUS_SYSTEM_BUS_ADDRESS" list --no-legend | awk -v pid="$spoof" '$2 == pid { print $1; exit }')
+check "its name on the bus is known" test -n "$name"
+check "a stranger sends it a signal" dbus-send --bus="$DBUS_SYSTEM_BUS_ADDRESS" --type=signal --dest="$name" \
+        /io/github/stlinkd1/lease/1 io.github.stlinkd1.Lease.Ended string:revoked
+tell 'lease 1' 'set Position 0' 'set State held' 'changed Position State'
+ended "$spoof"
+check_equal "a stranger's signal does not count" "0 mine" "$status $(<"$scratch/spoof.out")"
+
+# Losing it.
+tell 'acquire held'
+for reason in revoked expired; do
+        background lost "$TOP_BUILDDIR/stlinkctl" run -- sleep 300
+        lost=$job
+        wait_until 20 pgrep -P "$lost" -x sleep
+        tell 'lease 1' "ended $reason"
+        ended "$lost"
+        check_equal "a lease that was $reason ends the command" 143 "$status"
+done
+check_equal "and it is told" "stlinkctl: The lease is lost: its time limit has passed.
+stlinkctl: Ending sleep." "$(<"$scratch/lost.err")"
+mkfifo "$scratch/go"
+background lost bash -c "exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
+lost=$job
+wait_until 20 grep -q ready "$scratch/lost.out"
+tell 'lease 1' 'ended unplugged'
+wait_until 20 grep -q 'goes on' "$scratch/lost.err"
+echo >"$scratch/go"
+ended "$lost"
+check_equal "a command whose probe was unplugged goes on" 4 "$status"
+check_equal "and it is told, too" "stlinkctl: The lease is lost: the probe was unplugged.
+stlinkctl: bash goes on without it." "$(<"$scratch/lost.err")"
+background lost bash -c "exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
+lost=$job
+wait_until 20 grep -q ready "$scratch/lost.out"
+fake_stop
+wait_until 20 grep -q 'goes on' "$scratch/lost.err"
+echo >"$scratch/go"
+ended "$lost"
+check_equal "so does one whose daemon has stopped" 4 "$status"
+check_match "that is told as well" 'The lease is lost: stlinkd has stopped\.$' "$(<"$scratch/lost.err")"
+finish
