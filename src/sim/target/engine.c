@@ -11,7 +11,8 @@
 /* Habits of Unicorn 2.0.1 that shape this file (all found by experiment and in its source):
  *  - With an instruction hook the program counter is exact at every instruction, and asking for
  *    a stop there takes effect before the instruction, except inside an IT block.
- *  - A store that fails asks for a stop, but instructions go on until the next hook.
+ *  - Asking for a stop from a memory access takes effect in the middle of the instruction, which
+ *    is right for a fault; any other stop has to wait for the next instruction's hook.
  *  - WFI ends uc_emu_start() without an error; WFE and YIELD end it as invalid instructions.
  *  - Flushing the whole translation cache takes 100 ms, dropping a range of it microseconds.
  *    The flush must not happen while translated code runs.
@@ -42,6 +43,7 @@ struct Engine {
         /* Of the run in progress */
         bool running;
         bool stopping;
+        bool requested;
         bool stale_hit;
         unsigned budget;
         uint32_t last; /* address of the instruction being executed */
@@ -74,7 +76,9 @@ static void engine_on_instruction(uc_engine *uc, uint64_t address, uint32_t size
 
         if (engine->stopping)
                 return;
-        if (engine->result.executed >= engine->budget) {
+        if (engine->requested) {
+                engine_stop(engine, ENGINE_REQUEST, 0);
+        } else if (engine->result.executed >= engine->budget) {
                 engine_stop(engine, ENGINE_BUDGET, 0);
         } else if ((uint32_t) address - engine->stale_begin <
                    engine->stale_end - engine->stale_begin) {
@@ -286,8 +290,7 @@ void engine_set_breakpoints(Engine *engine, const uint32_t *addresses, size_t n)
 }
 
 void engine_request_stop(Engine *engine) {
-        if (engine->running)
-                engine_stop(engine, ENGINE_REQUEST, 0);
+        engine->requested = engine->running;
 }
 
 unsigned engine_get_executed(const Engine *engine) {
@@ -343,7 +346,7 @@ static EngineStop engine_classify(const Engine *engine, uc_err error, const Core
 static void engine_run_once(Engine *engine, CoreRegisters *registers) {
         uc_err error;
 
-        engine->stopping = engine->stale_hit = false;
+        engine->stopping = engine->requested = engine->stale_hit = false;
         engine->last = registers->pc;
         engine_put_registers(engine->uc, engine->bus->chip, registers);
         engine->running = true;
