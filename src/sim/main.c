@@ -116,8 +116,9 @@ int main(int argc, char *argv[]) {
                 const char *name;
                 int (*run)(int argc, char *argv[]);
         } verbs[] = {
-                { "run", verb_run },     { "ctl", verb_ctl }, { "help", verb_help },
-                { "--help", verb_help }, { "-h", verb_help }, { "--version", verb_version },
+                { "run", verb_run },           { "ctl", verb_ctl },     { "usbip", verb_usbip },
+                { "help", verb_help },         { "--help", verb_help }, { "-h", verb_help },
+                { "--version", verb_version },
         };
 
         if (argc < 2)

@@ -38,6 +38,7 @@ struct BenchProbe {
         UsbClock *clock;
         char port[32];  /* "1-1.2": where it is or was last; the door's, empty until then */
         void *place;    /* the door's; NULL when it is not attached */
+        int door_data;  /* the door's, 0 at first; kept while the probe is unplugged */
         uint64_t opens; /* counted by the door */
         int error;      /* of the last attach */
 };
