@@ -149,6 +149,13 @@ static void usb_completed(struct libusb_transfer *transfer) {
         wait->completed = 1;
 }
 
+/* A pull shows as one error or another before the kernel knows that the device is gone. */
+static int usb_refine(const UsbTransport *t, int error) {
+        uint8_t ignored;
+
+        return error == -EIO && node_get_device(t->fd, &ignored) == -ENODEV ? -ENODEV : error;
+}
+
 /* Drive libusb until the transfer is over. It is never left behind: the buffer is our caller's. */
 static int usb_wait(UsbTransport *t, struct libusb_transfer *transfer, UsbWait *wait) {
         while (!wait->completed) {
@@ -188,7 +195,7 @@ static int usb_transfer(UsbTransport *t, uint8_t endpoint, uint8_t *buffer, size
                 *ret_size = (size_t) transfer->actual_length;
         }
         libusb_free_transfer(transfer);
-        return r;
+        return usb_refine(t, r);
 }
 
 /* A transfer within its time, and within pieces of it when the claim has to be given up now and
@@ -382,7 +389,7 @@ int transport_libusb_new(int fd, const UsbOptions *options, Transport **ret) {
         if (r >= 0)
                 r = usb_claim(t);
         if (r < 0)
-                return r;
+                return usb_refine(t, r);
         *ret = TAKE_PTR(transport);
         return 0;
 }

@@ -26,17 +26,13 @@ static void print_error(const char *what, int error) {
         printf("%s=%s\n", what, error < 0 ? strerrorname_np(-error) : "0");
 }
 
-/* One job in a worker of its own. */
-static JobResult run_job(JobKind kind, const char *node, int fd, int *ret_fd) {
-        JobRequest request = { .kind = kind, .timeout_ms = TIMEOUT_MS };
-        JobResult result = { .error = -ECONNRESET };
+/* Start a worker and give it a job; returns our end of its socket. */
+static int start_job(const JobRequest *request, int fd, pid_t *ret_pid) {
         const char *top = getenv("TOP_BUILDDIR");
         char path[4096];
         int pair[2];
         pid_t pid;
 
-        (void) snprintf(request.node, sizeof(request.node), "%s", node);
-        (void) sscanf(node, "/dev/bus/usb/%hhu/%hhu", &request.bus, &request.device);
         (void) snprintf(path, sizeof(path), "%s/stlinkd-worker", top ? top : ".");
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 exit(EXIT_FAILURE);
@@ -50,12 +46,48 @@ static JobResult run_job(JobKind kind, const char *node, int fd, int *ret_fd) {
                 _exit(127);
         }
         safe_close(pair[1]);
+        if (send_with_fd(pair[0], request, sizeof(*request), fd) < 0)
+                exit(EXIT_FAILURE);
+        *ret_pid = pid;
+        return pair[0];
+}
+
+static JobRequest make_request(JobKind kind, const char *node) {
+        JobRequest request = { .kind = kind, .timeout_ms = TIMEOUT_MS };
+
+        (void) snprintf(request.node, sizeof(request.node), "%s", node);
+        (void) sscanf(node, "/dev/bus/usb/%hhu/%hhu", &request.bus, &request.device);
+        return request;
+}
+
+/* One job in a worker of its own. */
+static JobResult run_job(JobKind kind, const char *node, int fd, int *ret_fd) {
+        JobRequest request = make_request(kind, node);
+        JobResult result = { .error = -ECONNRESET };
+        pid_t pid;
+        int socket = start_job(&request, fd, &pid);
+
         *ret_fd = -EBADF;
-        if (send_with_fd(pair[0], &request, sizeof(request), fd) >= 0)
-                (void) receive_with_fd(pair[0], &result, sizeof(result), ret_fd);
-        safe_close(pair[0]);
+        (void) receive_with_fd(socket, &result, sizeof(result), ret_fd);
+        safe_close(socket);
         (void) waitpid(pid, NULL, 0);
         return result;
+}
+
+/* A daemon that goes away in the middle of a job. */
+static void abandon(const char *node) {
+        JobRequest request = make_request(JOB_IDENTIFY, node);
+        Usec start = now_usec(CLOCK_MONOTONIC);
+        int socket, status;
+        pid_t pid;
+
+        request.timeout_ms = 60000;
+        socket = start_job(&request, -EBADF, &pid);
+        (void) usleep(100000);
+        safe_close(socket);
+        (void) waitpid(pid, &status, 0);
+        printf("exited=%d\n", WIFEXITED(status));
+        printf("ms=%u\n", (unsigned) ((now_usec(CLOCK_MONOTONIC) - start) / USEC_PER_MSEC));
 }
 
 static void identify(const char *node) {
@@ -167,12 +199,17 @@ int main(int argc, char **argv) {
         int ignored;
 
         if (argc != 3) {
-                fprintf(stderr, "usage: %s identify|connect|cancel|lease|take|hold|litter NODE\n",
+                fprintf(stderr,
+                        "usage: %s abandon|identify|connect|cancel|lease|take|hold|litter NODE\n",
                         argv[0]);
                 return EXIT_FAILURE;
         }
         if (strcmp(argv[1], "identify") == 0) {
                 identify(argv[2]);
+                return EXIT_SUCCESS;
+        }
+        if (strcmp(argv[1], "abandon") == 0) {
+                abandon(argv[2]);
                 return EXIT_SUCCESS;
         }
         if (strcmp(argv[1], "lease") == 0) {

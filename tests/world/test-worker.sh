@@ -66,6 +66,20 @@ lease v1 3
 world v2:mode=mass '"$client" lease $node; "$client" identify $node'
 client_says "after a lease" mode mass
 
+# Which chip it is, in at most eight commands from an idle V2.
+chip() { # target, name, KiB
+        world "v2:mode=mass,target=$1" '"$client" connect $node; "$sim" ctl counters 1'
+        client_says "$1" chip "$2"
+        client_says "$1" flash_kib "$3"
+        client_says "$1" commands_to_identity 8
+        client_says "$1" target_halts 0
+        client_says "$1" target_resets 0
+}
+chip f103 "STM32F10x" 64
+chip f411 "STM32F411" 512
+chip g071 "STM32G07x/G08x" 128
+chip h743 "STM32H74x/H75x" 2048
+
 # A kernel driver gives way to a lease and is back after it.
 driver='readlink /sys/bus/usb/devices/1-1:1.0/driver'
 world v1 "$driver; \"\$client\" identify \$node; \"\$client\" lease \$node; $driver"
@@ -85,6 +99,21 @@ check_equal "three times EBUSY while somebody holds it" 3 "$(grep -c '=EBUSY$' <
 client_says "taken from whoever held it" close 0
 client_says "and then it is free" error 0
 
+if command -v openocd >/dev/null; then
+        world v2-1 'openocd -f interface/stlink.cfg -f target/stm32f1x.cfg -c init >/dev/null 2>&1 &
+                for i in {1..200}; do
+                        case $(readlink /sys/bus/usb/devices/1-1:1.0/driver) in */usbfs) break ;; esac
+                        sleep 0.05
+                done
+                "$client" identify $node; "$client" lease $node
+                kill $!; wait
+                "$client" identify $node'
+        check_equal "twice EBUSY while OpenOCD has it" 2 "$(grep -c '=EBUSY$' <<<"$said")"
+        client_says "after OpenOCD" error 0
+else
+        skip "busy with OpenOCD" "openocd is missing (./dev deps installs it)"
+fi
+
 # What is wrong with a probe is told apart.
 bad_day() { # state, error
         world "v2-1:$1" '"$client" identify $node; "$client" connect $node'
@@ -94,9 +123,21 @@ bad_day wedged ETIMEDOUT
 bad_day stall EPIPE
 bad_day short EPROTO
 bad_day garbage EPROTO
-world v2-1:absent '"$client" connect $node; "$client" identify $node'
-check_match "no target: the probe says so" '^status=get-idcode-error$' "$said"
-client_says "no target: left in order" mode mass
+no_target() { # condition, status
+        world "v2-1:$1" '"$client" connect $node; "$client" identify $node'
+        check_match "$1: the probe reports a failure" '^error=EREMOTEIO$' "$said"
+        client_says "$1" status "$2"
+        client_says "$1: left in order" mode mass
+}
+no_target absent get-idcode-error
+no_target unpowered get-idcode-error
+no_target asleep get-idcode-error
+no_target rdp=2 get-idcode-error
+no_target busy command-wait
+no_target wait=100 dp-wait
+world v2-1:wait=3 '"$client" connect $node'
+client_says "busy for a moment" error 0
+client_says "busy for a moment" commands_to_identity 11
 
 # Pulled out at any transfer: no hang, no crash, and always the same answer.
 for k in {1..12}; do
@@ -116,4 +157,7 @@ client_says "after a killed tool" firmware V2J45M31
 # Told to stop while a probe keeps it waiting: soon, and the probe is left in order.
 world v2-1:wedged '(sleep 0.2) | "$client" cancel $node'
 client_says "cancelled" error ECANCELED
+world v2-1:wedged '"$client" abandon $node'
+client_says "the worker of a daemon that is gone" exited 1
+check "the worker of a daemon that is gone does not wait a minute" test "$(value ms)" -lt 10000
 finish
