@@ -124,7 +124,8 @@ static void receive(SimDevice *device, SimEndpoint *out, SimEndpoint *in, const 
         BulkOnly *bot = &device->bulk_only;
         size_t room = bot->got < bot->wanted ? bot->wanted - bot->got : 0;
 
-        memcpy(bot->data + bot->wanted - room, packet, MIN(size, room));
+        if (size > 0)
+                memcpy(bot->data + bot->wanted - room, packet, MIN(size, room));
         bot->got += size;
         if (bot->got >= bot->length || size < out->packet_size) {
                 bot->wanted = MIN(bot->wanted, bot->got);

@@ -53,7 +53,8 @@ typedef struct Request {
 static int reply(const Request *request, const uint8_t *data, size_t size) {
         size_t n = MIN(size, request->length);
 
-        memcpy(request->data, data, n);
+        if (n > 0)
+                memcpy(request->data, data, n);
         return (int) n;
 }
 

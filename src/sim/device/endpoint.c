@@ -102,7 +102,8 @@ static void endpoint_fill(SimEndpoint *endpoint, UsbTransfer *transfer, Message 
         size_t room = transfer->length - transfer->actual;
         size_t n = MIN(packet, room);
 
-        memcpy(transfer->buffer + transfer->actual, message->data + message->sent, n);
+        if (n > 0)
+                memcpy(transfer->buffer + transfer->actual, message->data + message->sent, n);
         transfer->actual += n;
         message->sent += packet;
         if (message->sent == message->size)
@@ -142,8 +143,8 @@ UsbTransfer *endpoint_take_packet(SimEndpoint *endpoint, Usec now, const uint8_t
         }
         if (!transfer)
                 return NULL;
-        *ret = transfer->buffer + transfer->actual;
         *ret_size = MIN((size_t) endpoint->packet_size, transfer->length - transfer->actual);
+        *ret = *ret_size > 0 ? transfer->buffer + transfer->actual : NULL;
         return transfer;
 }
 

@@ -103,7 +103,8 @@ static void pipe_data(SimDevice *device, SimEndpoint *in, const uint8_t *packet,
         CommandPipe *pipe = &device->pipe;
         size_t n = MIN(size, pipe->wanted - pipe->got);
 
-        memcpy(pipe->data + pipe->got, packet, n);
+        if (n > 0)
+                memcpy(pipe->data + pipe->got, packet, n);
         pipe->got += n;
         if (pipe->got < pipe->wanted && !is_short)
                 return;

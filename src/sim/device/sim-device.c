@@ -386,8 +386,13 @@ int sim_device_load(SimDevice *device, const uint8_t *data, size_t size) {
 }
 
 void sim_device_plug(SimDevice *device) {
+        TargetCondition off = device->spec.settings.condition;
+
         if (device->usb.attached)
                 return;
+        off.unpowered = true;
+        target_set_condition(device->target, &off);
+        target_set_condition(device->target, &device->spec.settings.condition);
         firmware_power_on(device->firmware);
         device_attach(device);
 }

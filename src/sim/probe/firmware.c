@@ -48,6 +48,7 @@ void answer_unknown(Firmware *firmware) {
 
 void answer_restart(Firmware *firmware, FirmwareMode mode) {
         answer_nothing(firmware);
+        target_set_nrst(firmware->target, /* low= */ false); /* its pins float meanwhile */
         firmware->answer.next = FIRMWARE_RESTARTS;
         firmware->mode = mode;
 }
@@ -238,6 +239,7 @@ void firmware_power_on(Firmware *firmware) {
         bool loader = firmware->setup.model == FIRMWARE_V2 || !firmware->has_application;
 
         firmware_abort(firmware);
+        target_set_nrst(firmware->target, /* low= */ false);
         trace_start(&firmware->trace, 0);
         trace_stop(&firmware->trace);
         loader_start(firmware);
