@@ -42,6 +42,7 @@ struct Job {
         JobDone done;
         void *userdata;
         JobResult result;
+        bool answered;
         int fd; /* to send along; later, what came back */
         int socket;
         pid_t pid;
@@ -108,6 +109,7 @@ static int on_input(sd_event_source *source, int socket, uint32_t events, void *
         job->input = sd_event_source_disable_unref(job->input);
         if (n == 0)
                 return 0; /* the end of the process will say more */
+        job->answered = true;
         r = n < 0 ? (int) n : check_result(&result, n, fd, (JobKind) job->request.kind);
         if (r < 0)
                 log_warning_errno(r, "Worker %d sent an answer that makes no sense",
@@ -126,10 +128,10 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
         /* The answer may have come in the same turn of the loop. */
         if (job->input)
                 (void) on_input(job->input, job->socket, EPOLLIN, job);
-        if (job->state == JOB_RUNNING && job->result.error == -EIO)
+        if (job->state == JOB_RUNNING && !job->answered)
                 log_warning("Worker %d ended without an answer (%s %d)", (int) job->pid,
                             si->si_code == CLD_EXITED ? "status" : "signal", si->si_status);
-        if (job->state == JOB_KILLED && job->result.error == -EIO)
+        if (job->state == JOB_KILLED && !job->answered && job->result.error == -EIO)
                 job->result.error = -ETIMEDOUT;
         job_report(job);
         job_free(job);
@@ -149,7 +151,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         log_warning("Worker %d was killed and does not die, the kernel waits for its device",
                     (int) job->pid);
-        if (job->result.error == -EIO)
+        if (!job->answered)
                 job->result.error = -ETIMEDOUT;
         job_report(job);
         job->state = JOB_LINGERING;

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/macro.h"
+#include "manager-cast.h"
+
+/* Opening a probe under a lease, taking it back, and losing it meanwhile. */
+
+START_TEST(test_open_and_take_back) {
+        Answer lease, stranger, node, again, next;
+
+        plug(NODE);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_lease(&bob, lease.path, "Open", &stranger);
+        wait_for(&stranger, "NotLeased");
+        client_lease(&alice, lease.path, "Open", &node);
+        wait_for(&node, "");
+        ck_assert_int_ge(node.fd, 0);
+        client_lease(&alice, lease.path, "Open", &again);
+        wait_for(&again, "");
+        client_acquire(&bob, ID, &next, WAIT, NEVER, NULL);
+        world_settle(&world, 50);
+        answer_clear(&lease);
+        wait_for(&next, "");
+        ck_assert_str_eq(worker_log(), "identify-begins identify-ends open-begins open-ends "
+                                       "close-begins close-ends");
+        answer_clear(&stranger);
+        answer_clear(&node);
+        answer_clear(&again);
+        answer_clear(&next);
+}
+END_TEST
+
+START_TEST(test_open_goes_wrong) {
+        static const char *const nodes[] = { "/dev/sticky", "/dev/empty" };
+        Answer lease, node;
+
+        plug(nodes[_i]);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_lease(&alice, lease.path, "Open", &node);
+        wait_for(&node, "NotAnswering");
+        ck_assert_str_eq(lease_state(&lease), "held");
+        answer_clear(&lease);
+        answer_clear(&node);
+}
+END_TEST
+
+START_TEST(test_lease_ends_while_opening) {
+        Answer lease, node, next;
+
+        plug("/dev/slow");
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_lease(&alice, lease.path, "Open", &node);
+        world_settle(&world, 20);
+        client_acquire(&bob, ID, &next, WAIT, NEVER, NULL);
+        world_settle(&world, 20);
+        answer_clear(&lease);
+        wait_for(&node, "LeaseLost");
+        wait_for(&next, "");
+        ck_assert_str_eq(worker_log(), "identify-begins identify-ends open-begins open-ends "
+                                       "close-begins close-ends");
+        answer_clear(&node);
+        answer_clear(&next);
+}
+END_TEST
+
+START_TEST(test_unplug) {
+        Answer lease, waiter, node;
+
+        plug("/dev/sticky");
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_acquire(&bob, ID, &waiter, WAIT, NEVER, NULL);
+        client_lease(&alice, lease.path, "Open", &node);
+        world_settle(&world, 20);
+        fake_unplug(PORT);
+        wait_for(&node, "Unplugged");
+        ck_assert_str_eq(state(ID), "switching");
+        wait_for(&waiter, "Unplugged");
+        ck_assert_str_eq(state(ID), "");
+        answer_clear(&lease);
+        answer_clear(&node);
+        answer_clear(&waiter);
+}
+END_TEST
+
+START_TEST(test_lease_survives_re_enumeration) {
+        Answer lease, node;
+
+        plug(NODE);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        fake_unplug(PORT);
+        world_settle(&world, 100);
+        client_lease(&alice, lease.path, "Open", &node);
+        wait_for(&node, "Unplugged");
+        answer_clear(&node);
+        fake_plug(PORT, "/dev/bus/usb/001/003", NULL);
+        wait_state(ID, "leased");
+        client_lease(&alice, lease.path, "Open", &node);
+        wait_for(&node, "");
+        answer_clear(&node);
+        answer_clear(&lease);
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("manager-open");
+        TCase *tcase = tcase_create("open");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tcase, cast_begin, cast_end);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, test_open_and_take_back);
+        tcase_add_loop_test(tcase, test_open_goes_wrong, 0, 2);
+        tcase_add_test(tcase, test_lease_ends_while_opening);
+        tcase_add_test(tcase, test_unplug);
+        tcase_add_test(tcase, test_lease_survives_re_enumeration);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
