@@ -36,8 +36,8 @@ typedef struct JobRequest {
 typedef struct JobResult {
         int32_t error; /* 0 or a negative errno: -EBUSY somebody has it claimed, -EACCES,
                         * -ENODEV unplugged, -ETIMEDOUT the probe does not answer, -EPROTO its
-                        * answer makes no sense, -EPIPE it refuses its commands, -EIO the
-                        * transfer failed, -EINVAL or -EBADMSG a bad request */
+                        * answer makes no sense or is refused, -EIO the transfer failed,
+                        * -EINVAL or -EBADMSG a bad request */
         uint8_t mode;  /* ProbeMode */
         uint8_t major, jtag, swim, msd, bridge, power; /* firmware V, J, S, M, B, P; 0: none */
         uint8_t has_swim, has_msd; /* whether S or M is part of the version's name */

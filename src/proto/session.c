@@ -75,8 +75,7 @@ void session_begin(Session *session, SessionPlan plan) {
 
 static void session_fail(Session *session, int error) {
         session->phase = PHASE_DONE;
-        /* Who did not take a command and who did not answer it differ for us only. */
-        session->error = error == -ETIME ? -ETIMEDOUT : error;
+        session->error = step_error(error);
 }
 
 /* An answer that makes no sense at the very start is most likely one that a program before us

@@ -75,13 +75,14 @@ void session_init(Session *session, const SessionOptions *options);
 void session_begin(Session *session, SessionPlan plan);
 
 /* 1: *ret is to be done. 0: the plan is done. Errors:
- *   -EPROTO       an answer makes no sense, even after the pipes were drained
+ *   -EPROTO       an answer makes no sense, even after the pipes were drained; a stall counts too
+ *   -ETIMEDOUT    no answer
  *   -EPERM        the probe is in its boot loader, and the options say to leave it there
  *   -EINPROGRESS  likewise, and the boot loader is in the middle of something
  *   -EIO          it was told to start its application and is still in its boot loader: there
  *                 may be no valid application
  *   -EOPNOTSUPP   the firmware cannot do it
  *   -EREMOTEIO    the probe reported session->status
- *   and those that were fed */
+ *   and others that were fed */
 int session_next(Session *session, Step *ret);
 void session_feed(Session *session, int error, const uint8_t *reply, size_t size);

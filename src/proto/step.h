@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@
  *     }
  *     r is 0 when it is done, or a negative errno.
  *
- * error is 0, or what went wrong on the way (see usb/transport.h). */
+ * error is 0, or what went wrong on the way (see usb/transport.h). Outside, some of the ways do
+ * not differ: see step_error(). */
 typedef struct Step {
         Command command;
         const uint8_t *out; /* command.out_size bytes for the data phase */
@@ -24,3 +26,17 @@ typedef struct Step {
         bool drain;         /* first clear the pipes and throw away what waits in the probe: an
                              * answer that some earlier program did not fetch */
 } Step;
+
+/* What to tell others of an error on the way: whether a probe took a command and did not answer it
+ * or did not even take it is all one to them, and so is how it failed to make sense. */
+static inline int step_error(int error) {
+        switch (error) {
+        case -ETIME:
+                return -ETIMEDOUT;
+        case -EPIPE:
+        case -EOVERFLOW:
+                return -EPROTO;
+        default:
+                return error;
+        }
+}

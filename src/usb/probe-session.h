@@ -27,7 +27,7 @@
  *   -EACCES       no permission for it
  *   -ENODEV       the probe is unplugged
  *   -ETIMEDOUT    the probe does not answer
- *   -EPROTO       its answer makes no sense, also after the pipe was drained
+ *   -EPROTO       its answer makes no sense or is refused (stall), also after the pipe was drained
  *   -EINPROGRESS  it is in its boot loader and in the middle of an update
  *   -EPERM        it is in its boot loader, and may_leave_loader is false
  *   -EIO          it was told to start its application and is still in its boot loader; or the

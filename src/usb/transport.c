@@ -138,7 +138,7 @@ int transport_run_access(Transport *transport, SwdAccess *access) {
 
                 swd_access_feed(access, error, reply, size);
         }
-        return r == -ETIME ? -ETIMEDOUT : r;
+        return step_error(r);
 }
 
 Transport *transport_free(Transport *transport) {

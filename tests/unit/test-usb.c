@@ -183,7 +183,7 @@ START_TEST(bad_days) {
                 int r;
         } cases[] = {
                 { "wedged", -ETIMEDOUT }, { "wedged-until-replug", -ETIMEDOUT },
-                { "stall", -EPIPE },      { "short", -EPROTO },
+                { "stall", -EPROTO },     { "short", -EPROTO },
                 { "garbage", -EPROTO },
         };
         Session session;
@@ -274,9 +274,9 @@ static const struct {
         { "v2-1:target=f103", "unplug-at", { -ENODEV } },
         { "v3:target=f103", "unplug-at", { -ENODEV } },
         { "v1:target=f103", "unplug-at", { -ENODEV } },
-        { "v1:target=f103", "stall-at", { 0, -EPIPE, -EPROTO, -ETIMEDOUT } },
-        { "v2:target=f103", "stall-at", { 0, -EPIPE } },
-        { "v3:target=f103", "stall-at", { 0, -EPIPE } },
+        { "v1:target=f103", "stall-at", { 0, -EPROTO, -ETIMEDOUT } },
+        { "v2:target=f103", "stall-at", { 0, -EPROTO } },
+        { "v3:target=f103", "stall-at", { 0, -EPROTO } },
         { "v2:target=f103", "wedge-at", { -ETIMEDOUT } },
         { "v3:target=f103", "wedge-at", { -ETIMEDOUT } },
 };

@@ -120,7 +120,7 @@ bad_day() { # state, error
         check_equal "$1: identify and connect say $2" 2 "$(grep -c "^error=$2\$" <<<"$said")"
 }
 bad_day wedged ETIMEDOUT
-bad_day stall EPIPE
+bad_day stall EPROTO
 bad_day short EPROTO
 bad_day garbage EPROTO
 no_target() { # condition, status
