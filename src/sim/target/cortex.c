@@ -179,15 +179,19 @@ static unsigned cortex_sleep(Cortex *cortex, unsigned budget) {
 
 static unsigned cortex_execute(Cortex *cortex, unsigned budget) {
         uint32_t breakpoints[ENGINE_BREAKPOINTS_MAX];
+        EngineWatch watches[ENGINE_WATCHES_MAX];
         EngineResult result;
 
         engine_set_breakpoints(cortex->engine, breakpoints,
                                fpb_get_breakpoints(cortex, breakpoints));
+        (void) engine_set_watches(cortex->engine, watches, dwt_get_watches(cortex, watches));
         result = engine_run(cortex->engine, &cortex->registers, cortex_get_slice(cortex, budget));
         cortex_advance(cortex, result.executed);
         cortex->retired |= result.executed > 0;
         if (cortex->reset_request == CORTEX_RESET_NONE)
                 cortex_handle(cortex, &result);
+        if (result.watched)
+                dwt_hit(cortex, result.watched);
         return MAX(result.executed, 1u);
 }
 

@@ -203,8 +203,14 @@ void debug_write(Cortex *cortex, BusMaster master, uint32_t offset, uint32_t val
 void debug_units_power_on(Cortex *cortex);
 uint32_t fpb_read(const Cortex *cortex, uint32_t offset);
 void fpb_write(Cortex *cortex, uint32_t offset, uint32_t value);
-uint32_t dwt_read(const Cortex *cortex, uint32_t offset);
+uint32_t dwt_read(Cortex *cortex, uint32_t offset);
 void dwt_write(Cortex *cortex, uint32_t offset, uint32_t value);
+
+/* The accesses that the watchpoint unit looks for; returns how many. */
+size_t dwt_get_watches(const Cortex *cortex, EngineWatch watches[ENGINE_WATCHES_MAX]);
+
+/* A watch of dwt_get_watches() was hit: bits by its index. */
+void dwt_hit(Cortex *cortex, uint32_t watched);
 
 /* Addresses of the enabled hardware breakpoints; returns how many. */
 size_t fpb_get_breakpoints(const Cortex *cortex, uint32_t addresses[ENGINE_BREAKPOINTS_MAX]);

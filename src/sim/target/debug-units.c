@@ -3,8 +3,8 @@
 #include "base/macro.h"
 #include "sim/target/cortex.h"
 
-/* Breakpoint unit and watchpoint unit (ARMv7-M, C1.11 and C1.8). The comparators of the watchpoint
- * unit are registers only, except for the cycle counter. */
+/* Breakpoint unit and watchpoint unit (ARMv7-M, C1.11 and C1.8). Watchpoints halt on data accesses;
+ * matching of values, of the program counter, and trace are not modelled. */
 
 enum {
         FPB_CTRL = 0x000,
@@ -22,6 +22,12 @@ enum {
 #define FPB_CTRL_KEY    (1u << 1)
 #define FPB_COMP_ENABLE (1u << 0)
 #define DWT_CTRL_STORED 0x007F1FFFu
+
+#define DWT_FUNCTION_MASK    0xFu
+#define DWT_FUNCTION_READ    5u
+#define DWT_FUNCTION_WRITE   6u
+#define DWT_FUNCTION_ACCESS  7u
+#define DWT_FUNCTION_MATCHED (1u << 24)
 
 void debug_units_power_on(Cortex *cortex) {
         cortex->fpb = (Fpb){};
@@ -92,25 +98,65 @@ size_t fpb_get_breakpoints(const Cortex *cortex, uint32_t addresses[ENGINE_BREAK
         return n;
 }
 
+static bool dwt_is_watching(const Cortex *cortex, unsigned index) {
+        uint32_t function = cortex->dwt.comparators[index].function & DWT_FUNCTION_MASK;
+
+        return index < cortex->chip->dwt_comparators && cortex->demcr & DEMCR_TRCENA &&
+               cortex_is_debugged(cortex) && function >= DWT_FUNCTION_READ &&
+               function <= DWT_FUNCTION_ACCESS;
+}
+
+size_t dwt_get_watches(const Cortex *cortex, EngineWatch watches[ENGINE_WATCHES_MAX]) {
+        size_t n = 0;
+
+        for (unsigned i = 0; i < DWT_COMPARATORS_MAX; i++) {
+                const DwtComparator *comparator = &cortex->dwt.comparators[i];
+                uint32_t function = comparator->function & DWT_FUNCTION_MASK;
+
+                if (dwt_is_watching(cortex, i))
+                        watches[n++] = (EngineWatch){
+                                .address = comparator->value,
+                                .mask = (1u << comparator->mask) - 1,
+                                .read = function != DWT_FUNCTION_WRITE,
+                                .write = function != DWT_FUNCTION_READ,
+                        };
+        }
+        return n;
+}
+
+void dwt_hit(Cortex *cortex, uint32_t watched) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < DWT_COMPARATORS_MAX; i++)
+                if (dwt_is_watching(cortex, i) && watched >> n++ & 1)
+                        cortex->dwt.comparators[i].function |= DWT_FUNCTION_MATCHED;
+        if (!cortex->halted)
+                cortex_halt(cortex, DFSR_DWTTRAP);
+}
+
 static uint32_t dwt_get_cycles(const Cortex *cortex) {
         bool counting = cortex->demcr & DEMCR_TRCENA && cortex->dwt.ctrl & 1 && cortex->engine;
         return cortex->dwt.cycles + (counting ? engine_get_executed(cortex->engine) : 0);
 }
 
-static uint32_t dwt_read_comparator(const DwtComparator *comparator, uint32_t field) {
+/* Reading the function clears the note of a match (C1.8.17). */
+static uint32_t dwt_read_comparator(DwtComparator *comparator, uint32_t field) {
+        uint32_t function = comparator->function;
+
         switch (field) {
         case 0x0:
                 return comparator->value;
         case 0x4:
                 return comparator->mask;
         case 0x8:
-                return comparator->function;
+                comparator->function &= ~DWT_FUNCTION_MATCHED;
+                return function;
         default:
                 return 0;
         }
 }
 
-uint32_t dwt_read(const Cortex *cortex, uint32_t offset) {
+uint32_t dwt_read(Cortex *cortex, uint32_t offset) {
         const Chip *chip = cortex->chip;
         unsigned index = (offset - DWT_COMP0) / DWT_STRIDE;
 

@@ -13,6 +13,8 @@
  *    a stop there takes effect before the instruction, except inside an IT block.
  *  - Asking for a stop from a memory access takes effect in the middle of the instruction, which
  *    is right for a fault; any other stop has to wait for the next instruction's hook.
+ *  - A hook on every access changes the code that is generated, so adding or removing it makes
+ *    all that was translated before useless.
  *  - WFI ends uc_emu_start() without an error; WFE and YIELD end it as invalid instructions.
  *  - Flushing the whole translation cache takes 100 ms, dropping a range of it microseconds.
  *    The flush must not happen while translated code runs.
@@ -39,6 +41,10 @@ struct Engine {
 
         uint32_t breakpoints[ENGINE_BREAKPOINTS_MAX];
         size_t n_breakpoints;
+
+        EngineWatch watches[ENGINE_WATCHES_MAX];
+        size_t n_watches;
+        uc_hook watch_hook;
 
         /* Of the run in progress */
         bool running;
@@ -185,6 +191,29 @@ static void engine_on_exception(uc_engine *uc, uint32_t number, void *userdata) 
         (void) uc_emu_stop(uc);
 }
 
+static bool engine_watch_matches(const EngineWatch *watch, uc_mem_type type, uint32_t address,
+                                 uint32_t size) {
+        uint32_t first = watch->address & ~watch->mask, last = watch->address | watch->mask;
+
+        if (type == UC_MEM_WRITE ? !watch->write : !watch->read)
+                return false;
+        return address <= last && address + (size - 1) >= first;
+}
+
+static void engine_on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                             int64_t value, void *userdata) {
+        Engine *engine = userdata;
+        (void) uc, (void) value;
+
+        for (size_t i = 0; i < engine->n_watches; i++) {
+                if (engine->stopping || !engine_watch_matches(&engine->watches[i], type,
+                                                              (uint32_t) address, (uint32_t) size))
+                        continue;
+                engine->result.watched |= 1u << i;
+                engine->requested = true;
+        }
+}
+
 static int engine_map_device(Engine *engine, EngineArea *area, ChipRange range) {
         *area = (EngineArea){ engine, range.base };
         if (uc_mmio_map(engine->uc, range.base, range.size, engine_on_device_read, area,
@@ -289,17 +318,45 @@ void engine_set_breakpoints(Engine *engine, const uint32_t *addresses, size_t n)
                 engine->breakpoints[i] = addresses[i];
 }
 
+static void engine_drop(Engine *engine, uint32_t begin, uint32_t end) {
+        /* Unmapped addresses are no error here; nothing was translated from them. */
+        (void) uc_ctl_remove_cache(engine->uc, (uint64_t) begin, (uint64_t) end);
+}
+
+static void engine_drop_all(Engine *engine) {
+        for (size_t i = 0; i < engine->bus->n_memories; i++) {
+                const BusMemory *memory = &engine->bus->memories[i];
+                if (memory->kind == BUS_KIND_RAM || memory->kind == BUS_KIND_FLASH)
+                        engine_drop(engine, memory->base, memory->base + memory->size);
+        }
+}
+
+int engine_set_watches(Engine *engine, const EngineWatch *watches, size_t n) {
+        bool watching = engine->n_watches > 0;
+
+        engine->n_watches = MIN(n, (size_t) ENGINE_WATCHES_MAX);
+        for (size_t i = 0; i < engine->n_watches; i++)
+                engine->watches[i] = watches[i];
+        if (watching == (n > 0))
+                return 0;
+        engine_drop_all(engine);
+        if (n == 0) {
+                (void) uc_hook_del(engine->uc, engine->watch_hook);
+                return 0;
+        }
+        if (uc_hook_add(engine->uc, &engine->watch_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                        (void *) engine_on_access, engine, 1, 0) == UC_ERR_OK)
+                return 0;
+        engine->n_watches = 0;
+        return -ENOMEM;
+}
+
 void engine_request_stop(Engine *engine) {
         engine->requested = engine->running;
 }
 
 unsigned engine_get_executed(const Engine *engine) {
         return engine->running ? engine->result.executed : 0;
-}
-
-static void engine_drop(Engine *engine, uint32_t begin, uint32_t end) {
-        /* Unmapped addresses are no error here; nothing was translated from them. */
-        (void) uc_ctl_remove_cache(engine->uc, (uint64_t) begin, (uint64_t) end);
 }
 
 void engine_changed(Engine *engine, uint32_t address, uint32_t size) {

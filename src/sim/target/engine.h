@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,9 +54,20 @@ typedef struct EngineResult {
         EngineStop stop;
         uint32_t address;
         unsigned executed; /* instructions; a conditional one that is skipped may not count */
+        uint32_t watched;  /* bit set of the watches that were hit */
 } EngineResult;
 
+/* Accesses to watch: those that touch a byte whose address equals this one in all but the bits of
+ * mask. */
+typedef struct EngineWatch {
+        uint32_t address;
+        uint32_t mask;
+        bool read;
+        bool write;
+} EngineWatch;
+
 #define ENGINE_BREAKPOINTS_MAX 16
+#define ENGINE_WATCHES_MAX     4
 
 /* -ENOMEM; -ENOTSUP when the emulator does not know the core. */
 int engine_new(Bus *bus, Engine **ret);
@@ -65,6 +77,10 @@ DEFINE_CLEANUP(Engine *, engine_free)
 /* Addresses where execution stops, at most ENGINE_BREAKPOINTS_MAX. Inside an IT block the stop
  * is at the end of the block: the emulator treats a block as one instruction. */
 void engine_set_breakpoints(Engine *engine, const uint32_t *addresses, size_t n);
+
+/* Data accesses that stop execution after their instruction, at most ENGINE_WATCHES_MAX. Watching
+ * anything at all makes execution several times slower. -ENOMEM. */
+int engine_set_watches(Engine *engine, const EngineWatch *watches, size_t n);
 
 /* Execute up to budget instructions from registers, and leave in them what became of it. */
 EngineResult engine_run(Engine *engine, CoreRegisters *registers, unsigned budget);
