@@ -8,6 +8,11 @@
 #include "ctl/describe.h"
 #include "ctl/select.h"
 
+/* How much of a serial names a probe in a command line: not less, for what is plugged in next
+ * would soon fit too, and not more, for its port is shorter then. */
+#define SELECTOR_MIN 8
+#define SELECTOR_MAX 12
+
 void listener_init(Listener *listener) {
         clocks_read(&listener->now);
         listener->uid = geteuid();
@@ -43,14 +48,13 @@ static bool name_fits_only(const Snapshot *snapshot, const char *name) {
 char *describe_name(const Snapshot *snapshot, const ProbeView *probe) {
         size_t n = probe->serial && !probe->ambiguous ? strlen(probe->serial) : 0;
 
-        /* Not shorter than eight: what is plugged in next would soon fit too. */
-        for (size_t length = 2 * SELECT_PREFIX_MIN; length < n; length++) {
+        for (size_t length = SELECTOR_MIN; length < MIN(n, (size_t) SELECTOR_MAX + 1); length++) {
                 _cleanup_free_ char *prefix = strndup(probe->serial, length);
 
                 if (prefix && name_fits_only(snapshot, prefix))
                         return TAKE_PTR(prefix);
         }
-        return strdup(probe->id ? probe->id : or_unknown(probe->port_path));
+        return strdup(probe->port_path ? probe->port_path : or_unknown(probe->id));
 }
 
 char *describe_selector(const Snapshot *snapshot, const ProbeView *probe) {

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# fish completion for stlinkctl(1)
+
+function __stlinkctl_probes
+    stlinkctl list --no-legend 2>/dev/null | string replace -r '^(\S+)\s+(.*)$' '$1\t$2'
+end
+
+function __stlinkctl_takes_lease
+    __fish_seen_subcommand_from run connect
+end
+
+set -l verbs status list monitor run connect
+complete -c stlinkctl -f
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a monitor -d 'One line per change'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a run -d 'Run a command while no other may use the probe'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a connect -d 'Enter SWD and show which chip is there'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
+complete -c stlinkctl -n "__fish_seen_subcommand_from list" -l no-legend -d 'Print no headings'
+complete -c stlinkctl -n __stlinkctl_takes_lease -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
+complete -c stlinkctl -n __stlinkctl_takes_lease -l wait -d 'Wait until it is free'
+complete -c stlinkctl -n __stlinkctl_takes_lease -l reason -x -d 'Tell others what it is used for'
+complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l until -xa 'tree main' -d 'How long to keep the lease'
+complete -c stlinkctl -s h -l help -d 'Show the help'
+complete -c stlinkctl -l version -d 'Show the version'
