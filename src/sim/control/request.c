@@ -66,6 +66,7 @@ static Json *count(const BenchProbe *probe) {
         add_number(row, "control_transfers", counters.control_transfers);
         add_number(row, "commands", counters.commands);
         add_number(row, "swd_entered_at", counters.swd_entered_at);
+        add_number(row, "identified_at", counters.identified_at);
         add_number(row, "port_resets", counters.resets);
         add_number(row, "opens", probe->opens);
         add_number(row, "target_resets", counters.target.resets);

@@ -413,6 +413,7 @@ void sim_device_get_counters(const SimDevice *device, SimCounters *ret) {
                 .control_transfers = device->control_transfers,
                 .commands = firmware_get_commands(device->firmware),
                 .swd_entered_at = firmware_get_swd_entered_at(device->firmware),
+                .identified_at = firmware_get_identified_at(device->firmware),
                 .resets = device->resets,
                 .target = *target_get_counters(device->target),
         };

@@ -70,6 +70,7 @@ typedef struct SimCounters {
         uint64_t control_transfers; /* on endpoint 0 */
         uint64_t commands;          /* ST-LINK commands executed */
         uint64_t swd_entered_at;    /* value of commands when SWD was last entered; 0: never */
+        uint64_t identified_at;     /* when the chip's ID and flash size had been read */
         uint64_t resets;            /* port resets by the host */
         uint64_t opens;             /* filled in by the door, if it knows */
         TargetCounters target;

@@ -75,6 +75,7 @@ struct Firmware {
 
         uint64_t commands;
         uint64_t swd_entered_at;
+        uint64_t identified_at;
 };
 
 /* Answers. */

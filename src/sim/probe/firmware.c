@@ -217,6 +217,8 @@ const FirmwareAnswer *firmware_command(Firmware *firmware,
         answer_nothing(firmware);
         target_run(firmware->target, firmware->tuning.instructions);
         execute(firmware, firmware->command);
+        if (!firmware->identified_at && target_get_counters(firmware->target)->identified)
+                firmware->identified_at = firmware->commands;
         return &firmware->answer;
 }
 
@@ -314,7 +316,13 @@ uint64_t firmware_get_swd_entered_at(const Firmware *firmware) {
         return firmware->swd_entered_at;
 }
 
+uint64_t firmware_get_identified_at(const Firmware *firmware) {
+        return firmware->identified_at;
+}
+
 void firmware_reset_counters(Firmware *firmware) {
         firmware->commands = 0;
         firmware->swd_entered_at = 0;
+        firmware->identified_at = 0;
+        target_reset_counters(firmware->target);
 }

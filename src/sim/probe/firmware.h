@@ -110,4 +110,5 @@ void firmware_elapse(Firmware *firmware, Usec now);
 /* Commands executed, and the value of that count when SWD was last entered (0: never). */
 uint64_t firmware_get_commands(const Firmware *firmware);
 uint64_t firmware_get_swd_entered_at(const Firmware *firmware);
+uint64_t firmware_get_identified_at(const Firmware *firmware);
 void firmware_reset_counters(Firmware *firmware);

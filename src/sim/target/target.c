@@ -21,6 +21,7 @@ struct Target {
         TargetCondition condition;
         TargetCounters counters;
         bool nrst_low;
+        bool idcode_was_read, flash_size_was_read; /* since the counters were reset */
         bool dark; /* the program has taken away the debug port; see target_run() */
 };
 
@@ -105,6 +106,12 @@ unsigned target_millivolts(const Target *target) {
         return target_has_power(target) ? SUPPLY_MILLIVOLTS : 0;
 }
 
+void target_reset_counters(Target *target) {
+        target->counters = (TargetCounters){};
+        target->cortex.halts = 0;
+        target->idcode_was_read = target->flash_size_was_read = false;
+}
+
 static void target_enter_reset(Target *target) {
         target->counters.resets++;
         bus_reset(&target->bus);
@@ -186,6 +193,18 @@ SwdAck target_ap_write(Target *target, uint8_t ap, uint8_t address, uint32_t val
         return ack;
 }
 
+static bool covers(const TargetAccess *access, size_t size, uint32_t address) {
+        return address >= access->address && address - access->address < size;
+}
+
+static void note_identity(Target *target, const TargetAccess *access, size_t size) {
+        if (covers(access, size, target->chip->dbgmcu))
+                target->idcode_was_read = true;
+        if (covers(access, size, target->chip->flash_size_address))
+                target->flash_size_was_read = true;
+        target->counters.identified = target->idcode_was_read && target->flash_size_was_read;
+}
+
 SwdAck target_read_memory(Target *target, const TargetAccess *access, uint8_t *data, size_t size,
                           uint32_t *ret_fault) {
         SwdAck ack;
@@ -194,6 +213,7 @@ SwdAck target_read_memory(Target *target, const TargetAccess *access, uint8_t *d
                 return SWD_ACK_NONE;
         ack = dap_read_memory(&target->dap, access, data, size, ret_fault);
         target_settle(target);
+        note_identity(target, access, size);
         return ack;
 }
 

@@ -41,6 +41,7 @@ typedef struct TargetCondition {
 typedef struct TargetCounters {
         uint64_t resets; /* by nRST and by SYSRESETREQ */
         uint64_t halts;  /* transitions from running to halted */
+        bool identified; /* device ID and flash size have both been read from memory */
 } TargetCounters;
 
 /* Names: "f103", "f411", "g071", "h743" (see chips.c). -EINVAL for an unknown one. */
@@ -54,6 +55,7 @@ const char *target_chip_name(size_t index);
 void target_set_condition(Target *target, const TargetCondition *condition);
 const TargetCondition *target_get_condition(const Target *target);
 const TargetCounters *target_get_counters(const Target *target);
+void target_reset_counters(Target *target);
 
 /* Supply voltage as the probe measures it, in millivolts. */
 unsigned target_millivolts(const Target *target);
