@@ -40,7 +40,7 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
                 format_usec(since, sizeof(since), now_usec(CLOCK_MONOTONIC) - lease->granted);
                 (void) snprintf(buffer, size,
                                 "Probe %s is leased to %s: %s (pid %d), for %s%s%s%s. "
-                                "Wait for it with --wait, or ask %s to finish",
+                                "Wait for it, or ask %s to finish",
                                 probe->id, held->user, held->command,
                                 held->owner ? (int) held->owner->pid : 0, since,
                                 held->reason[0] ? ", \"" : "", held->reason,
@@ -49,7 +49,7 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
                 format_usec(since, sizeof(since), now_usec(CLOCK_BOOTTIME) - observed->since);
                 (void) snprintf(buffer, size,
                                 "Probe %s is in use by %s: %s (pid %d), for %s, without a lease. "
-                                "Wait for it with --wait, or end that program",
+                                "Wait for it, or end that program",
                                 probe->id, observed->process->user, observed->process->command,
                                 (int) observed->process->pid, since);
         } else if (entry && task_is_running(entry)) {
@@ -64,8 +64,7 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
                                 probe->id, probe->node);
         } else {
                 (void) snprintf(buffer, size,
-                                "Others are waiting for probe %s already. Queue behind them with "
-                                "--wait",
+                                "Others are waiting for probe %s already. Wait for it, too",
                                 probe->id);
         }
         return buffer;
