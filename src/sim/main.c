@@ -10,7 +10,7 @@
 static const char help[] =
         "Usage: stlinksim run [-p SPEC]... [OPTIONS] -- COMMAND...\n"
         "       stlinksim ctl [--json] VERB [ARGUMENTS]\n"
-        "       stlinksim usbip [-p SPEC]... --attach | --listen ADDRESS:PORT\n"
+        "       stlinksim usbip [-p SPEC]... --attach | --listen [ADDRESS:]PORT [-- COMMAND...]\n"
         "       stlinksim help | --help | --version\n"
         "\n"
         "A simulated ST-LINK debug probe with a target behind it, for tests without hardware.\n"
@@ -50,8 +50,10 @@ static const char help[] =
         "         -p, --probe SPEC         a probe; may be repeated\n"
         "         --attach                 plug them into this machine (needs root and the\n"
         "                                  kernel's vhci_hcd module)\n"
-        "         --listen ADDRESS:PORT    wait for \"usbip attach\" from elsewhere, such as\n"
-        "                                  127.0.0.1:3240; whoever reaches it may use them\n"
+        "         --listen [ADDRESS:]PORT  wait for \"usbip attach\" from elsewhere "
+        "(127.0.0.1:3240\n"
+        "                                  unless told otherwise); whoever reaches it may use "
+        "them\n"
         "         --control PATH           the control socket\n"
         "                                  (default: /run/stlinksim/control)\n"
         "         -- COMMAND...            run it while the probes are there, and end with it\n"
@@ -109,6 +111,16 @@ int complain_usage(int status, const char *format, ...) {
         va_end(ap);
         fputs("See \"stlinksim --help\".\n", stderr);
         return status;
+}
+
+int add_probe(Bench *bench, const char *text, int status) {
+        _cleanup_free_ char *error = NULL;
+        BenchProbe *probe;
+        int r = bench_add(bench, text, &probe, &error);
+
+        if (r == 0)
+                return 0;
+        return complain_usage(status, "Probe \"%s\": %s", text, error ? error : strerror(-r));
 }
 
 int main(int argc, char *argv[]) {

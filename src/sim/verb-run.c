@@ -22,17 +22,6 @@ typedef struct RunOptions {
         mode_t node_mode;
 } RunOptions;
 
-static int add_probe(Bench *bench, const char *text) {
-        _cleanup_free_ char *error = NULL;
-        BenchProbe *probe;
-        int r = bench_add(bench, text, &probe, &error);
-
-        if (r == 0)
-                return 0;
-        return complain_usage(EXIT_RUN_USAGE, "Probe \"%s\": %s", text,
-                              error ? error : strerror(-r));
-}
-
 static int parse_mode(const char *text, mode_t *ret) {
         char *end;
         unsigned long mode = strtoul(text, &end, 8);
@@ -57,7 +46,7 @@ static int parse_options(int argc, char *argv[], RunOptions *options, Bench *ben
         opterr = 0;
         while (r == 0 && (c = getopt_long(argc, argv, "+p:", known, NULL)) >= 0) {
                 if (c == 'p')
-                        r = add_probe(bench, optarg);
+                        r = add_probe(bench, optarg, EXIT_RUN_USAGE);
                 else if (c == 'c')
                         options->control = optarg;
                 else if (c == 'r')
@@ -72,7 +61,7 @@ static int parse_options(int argc, char *argv[], RunOptions *options, Bench *ben
         if (r == 0 && optind >= argc)
                 return complain_usage(EXIT_RUN_USAGE, "Which command is to be run?");
         if (r == 0 && list_is_empty(&bench->probes))
-                r = add_probe(bench, DEFAULT_SPEC);
+                r = add_probe(bench, DEFAULT_SPEC, EXIT_RUN_USAGE);
         return r;
 }
 

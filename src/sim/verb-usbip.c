@@ -24,16 +24,6 @@ typedef struct UsbipOptions {
         const char *control;
 } UsbipOptions;
 
-static int add_probe(Bench *bench, const char *text) {
-        _cleanup_free_ char *error = NULL;
-        BenchProbe *probe;
-        int r = bench_add(bench, text, &probe, &error);
-
-        if (r == 0)
-                return 0;
-        return complain_usage(EXIT_USAGE, "Probe \"%s\": %s", text, error ? error : strerror(-r));
-}
-
 static int parse_options(int argc, char *argv[], UsbipOptions *options, Bench *bench) {
         static const struct option known[] = {
                 { "probe", required_argument, NULL, 'p' },
@@ -47,7 +37,7 @@ static int parse_options(int argc, char *argv[], UsbipOptions *options, Bench *b
         opterr = 0;
         while (r == 0 && (c = getopt_long(argc, argv, "+p:", known, NULL)) >= 0) {
                 if (c == 'p')
-                        r = add_probe(bench, optarg);
+                        r = add_probe(bench, optarg, EXIT_USAGE);
                 else if (c == 'a')
                         options->attach = true;
                 else if (c == 'l')
@@ -62,7 +52,7 @@ static int parse_options(int argc, char *argv[], UsbipOptions *options, Bench *b
         if (r == 0 && options->attach == (options->listen != NULL))
                 return complain_usage(EXIT_USAGE, "Either --attach or --listen is needed.");
         if (r == 0 && list_is_empty(&bench->probes))
-                r = add_probe(bench, DEFAULT_SPEC);
+                r = add_probe(bench, DEFAULT_SPEC, EXIT_USAGE);
         return r;
 }
 

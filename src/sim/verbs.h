@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/macro.h"
+#include "sim/control/bench.h"
 
 /* The verbs of stlinksim. Each gets its own arguments, argv[0] being the verb, prints its own
  * messages, and returns the exit status. */
@@ -27,6 +28,9 @@ enum {
 
 #define CONTROL_VARIABLE "STLINKSIM_CONTROL"
 #define DEFAULT_SPEC     "v2:target=f103"
+
+/* Add a probe to a bench; what is wrong with its specification is said, and status returned. */
+int add_probe(Bench *bench, const char *text, int status);
 
 /* Say "stlinksim: …" on stderr and return status. */
 int complain(int status, const char *format, ...) _printf_(2, 3);

@@ -55,6 +55,10 @@ const TargetCounters *target_get_counters(const Target *target) {
         return &target->fake.counters;
 }
 
+void target_reset_counters(Target *target) {
+        target->fake.counters = (TargetCounters){};
+}
+
 unsigned target_millivolts(const Target *target) {
         return target->fake.millivolts;
 }

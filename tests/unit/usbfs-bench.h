@@ -47,10 +47,10 @@ int reap(int fd, const struct usbdevfs_urb *expected);
 int request(int fd, uint8_t code, uint16_t value);
 
 /* Wait until a condition holds, for a generous time. */
-#define eventually(condition)                                               \
-        do {                                                                \
-                bool _holds = false;                                        \
-                for (int _i = 0; _i < 500 && !(_holds = (condition)); _i++) \
-                        usleep(10000);                                      \
-                ck_assert_msg(_holds, "never came true: %s", #condition);   \
+#define eventually(condition)                                                           \
+        do {                                                                            \
+                bool _holds = false;                                                    \
+                for (int _tries = 0; _tries < 500 && !(_holds = (condition)); _tries++) \
+                        usleep(10000);                                                  \
+                ck_assert_msg(_holds, "never came true: %s", #condition);               \
         } while (0)

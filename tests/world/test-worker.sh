@@ -94,13 +94,13 @@ world v2-1 '"$client" hold $node & holder=$!
         done
         "$client" identify $node; "$client" lease $node; "$client" connect $node
         "$client" take $node; "$client" connect $node
-        kill $holder'
+        kill $holder; wait $holder || true'
 check_equal "three times EBUSY while somebody holds it" 3 "$(grep -c '=EBUSY$' <<<"$said")"
 client_says "taken from whoever held it" close 0
 client_says "and then it is free" error 0
 
 if command -v openocd >/dev/null; then
-        world v2-1 'openocd -f interface/stlink.cfg -f target/stm32f1x.cfg -c init >/dev/null 2>&1 &
+        world v2-1:target=f103 'openocd -f interface/stlink.cfg -f target/stm32f1x.cfg -c init >/dev/null 2>&1 &
                 for i in {1..200}; do
                         case $(readlink /sys/bus/usb/devices/1-1:1.0/driver) in */usbfs) break ;; esac
                         sleep 0.05

@@ -206,28 +206,37 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
 }
 
-static int open_listener(const char *address) {
-        _cleanup_free_ char *host = strdup(address);
+/* Find the address that "ADDRESS:PORT" or "PORT" means. */
+static int resolve(const char *text, struct addrinfo **ret) {
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                                         .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
+        _cleanup_free_ char *copy = strdup(text);
+        char *colon, *host;
+        const char *port;
+
+        if (!copy)
+                return -ENOMEM;
+        colon = strrchr(copy, ':');
+        port = colon ? colon + 1 : copy;
+        host = copy;
+        if (colon)
+                *colon = '\0';
+        if (colon && *host == '[' && colon > host && colon[-1] == ']') {
+                colon[-1] = '\0';
+                host++;
+        }
+        return getaddrinfo(colon && *host ? host : "127.0.0.1", port, &hints, ret) == 0 ? 0
+                                                                                        : -EINVAL;
+}
+
+static int open_listener(const char *address) {
         _cleanup_close_ int fd = -EBADF;
         struct addrinfo *found;
-        char *colon, *name;
-        int r = 0, on = 1;
+        int r, on = 1;
 
-        if (!host)
-                return -ENOMEM;
-        colon = strrchr(host, ':');
-        if (!colon)
-                return -EINVAL;
-        *colon = '\0';
-        name = host;
-        if (*name == '[' && colon > name && colon[-1] == ']') {
-                colon[-1] = '\0';
-                name++;
-        }
-        if (getaddrinfo(name, colon + 1, &hints, &found) != 0)
-                return -EINVAL;
+        r = resolve(address, &found);
+        if (r < 0)
+                return r;
         fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
             bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, 16) < 0)

@@ -8,7 +8,8 @@
 
 typedef struct UsbipServer UsbipServer;
 
-/* Listen at "ADDRESS:PORT" ("[::1]:3240" for IPv6; port 0 picks one). */
+/* Listen at "ADDRESS:PORT" ("[::1]:3240" for IPv6), or at "PORT" of 127.0.0.1; port 0 picks one.
+ * -EINVAL for an address that is none. */
 int usbip_server_new(Bench *bench, const char *address, UsbipServer **ret);
 UsbipServer *usbip_server_free(UsbipServer *server); /* after bench_close() */
 DEFINE_CLEANUP(UsbipServer *, usbip_server_free)

@@ -12,7 +12,9 @@
 #define SD_MAJOR      8
 #define SD_MINORS     16 /* of each disk */
 
-static const char *const child_tags[] = { "systemd", "uaccess", NULL };
+/* What udev's own rules and 69-stlinkd.rules give to them. */
+static const char *const tty_tags[] = { "systemd", "uaccess", NULL };
+static const char *const disk_tags[] = { "systemd", NULL };
 
 static WorldChildKind wanted_kind(const WorldInterface *interface) {
         const char *driver = interface->node.driver;
@@ -46,6 +48,21 @@ static void add_names(SysNode *child, const WorldInterface *interface) {
                        interface->descriptor->number);
 }
 
+/* A name that survives re-plug, where the serial is one. */
+static void add_stable_link(SysNode *child) {
+        static const char *const shared[] = { "000000000001", "303030303030303030303031",
+                                              "0000001" };
+        const char *serial = properties_get(&child->udev, "ID_SERIAL_SHORT");
+
+        if (!serial || serial[strspn(serial, "0123456789abcdefABCDEF")] != '\0')
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(shared); i++)
+                if (strcmp(serial, shared[i]) == 0)
+                        return;
+        properties_add(&child->links, "L", "stlink/by-serial/%s/vcp-if%s", serial,
+                       properties_get(&child->udev, "ID_USB_INTERFACE_NUM"));
+}
+
 static int fill_tty(WorldInterface *interface, unsigned index) {
         SysNode *child = &interface->child;
         const char *id;
@@ -54,7 +71,7 @@ static int fill_tty(WorldInterface *interface, unsigned index) {
                             .type = 'c',
                             .major = TTY_ACM_MAJOR,
                             .minor = index,
-                            .tags = child_tags };
+                            .tags = tty_tags };
         if (asprintf(&child->path, "%s/tty/ttyACM%u", interface->node.path, index) < 0)
                 child->path = NULL;
         if (asprintf(&child->node, "ttyACM%u", index) < 0)
@@ -62,13 +79,15 @@ static int fill_tty(WorldInterface *interface, unsigned index) {
         if (!child->path || !child->node)
                 return -ENOMEM;
         add_names(child, interface);
-        properties_add(&child->udev, "ID_MM_CANDIDATE", "1");
+        properties_add(&child->udev, "ID_STLINK", "1");
+        properties_add(&child->udev, "ID_MM_PORT_IGNORE", "1");
         id = properties_get(&child->udev, "ID_SERIAL");
         if (id)
                 properties_add(&child->links, "L", "serial/by-id/usb-%s-if%02x", id,
                                interface->descriptor->number);
         properties_add(&child->links, "L", "serial/by-path/%s",
                        properties_get(&child->udev, "ID_PATH"));
+        add_stable_link(child);
         return 0;
 }
 
@@ -81,7 +100,7 @@ static int fill_disk(WorldInterface *interface, unsigned index) {
                             .type = 'b',
                             .major = SD_MAJOR,
                             .minor = SD_MINORS * index,
-                            .tags = child_tags };
+                            .tags = disk_tags };
         if (asprintf(&child->path, "%s/host%u/target%u:0:0/%u:0:0:0/block/sd%c",
                      interface->node.path, index, index, index, (char) ('a' + index)) < 0)
                 child->path = NULL;
@@ -90,6 +109,8 @@ static int fill_disk(WorldInterface *interface, unsigned index) {
         if (!child->path || !child->node)
                 return -ENOMEM;
         add_names(child, interface);
+        properties_add(&child->udev, "ID_STLINK", "1");
+        properties_add(&child->udev, "UDISKS_AUTO", "0");
         id = properties_get(&child->udev, "ID_SERIAL");
         if (id)
                 properties_add(&child->links, "L", "disk/by-id/usb-%s-0:0", id);

@@ -10,8 +10,16 @@
 
 #define USB_MAJOR 189 /* Linux's list of device numbers */
 
-/* What udev's stock rules and ours give to a probe; a hub has none. */
-static const char *const probe_tags[] = { "seat", "systemd", "uaccess", NULL };
+/* What 69-stlinkd.rules gives to a probe; a hub has none. */
+static const char *const probe_tags[] = { "systemd", "uaccess", NULL };
+
+static void add_rules(SysNode *node) {
+        properties_add(&node->udev, "ID_STLINK", "1");
+        properties_add(&node->udev, "ID_DEBUG_APPLIANCE", "stlink");
+        properties_add(&node->udev, "ID_MM_DEVICE_IGNORE", "1");
+        properties_add(&node->udev, "SYSTEMD_WANTS", "stlinkd.service");
+        node->tags = probe_tags;
+}
 
 static const char *speed_text(UsbSpeed speed) {
         return speed == USB_SPEED_HIGH_480M ? "480" : "12";
@@ -91,10 +99,8 @@ static int fill_device(WorldDevice *device) {
                        &(UdevStrings){ device->manufacturer, device->product, device->serial });
         properties_add(&node->udev, "ID_PATH", "pci-0000:00:14.0-usb-0:%s",
                        device->parent ? strchr(device->name, '-') + 1 : "0");
-        if (c->vendor_id == STLINK_VENDOR_ID && probe_product_find(c->vendor_id, c->product_id)) {
-                properties_add(&node->udev, "ID_DEBUG_APPLIANCE", "stlink");
-                node->tags = probe_tags;
-        }
+        if (probe_product_find(c->vendor_id, c->product_id))
+                add_rules(node);
         return 0;
 }
 
