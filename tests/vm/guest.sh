@@ -33,3 +33,34 @@ journal() {
         journalctl --sync
         journalctl --unit="$1" --boot --no-pager --output=short-monotonic
 }
+
+# probes SPEC...: plug simulated probes into the kernel; sim VERB... then speaks to them.
+probes() {
+        local spec args=()
+        for spec in "$@"; do args+=(-p "$spec"); done
+        modprobe vhci_hcd
+        spawn stlinksim stlinksim usbip "${args[@]}" --attach --control "$scratch/control"
+        wait_until 30 plugged $# || fail "$# probes are plugged in" "$(cat "$scratch/stlinksim.log")"
+}
+
+sim() {
+        stlinksim ctl --control "$scratch/control" "$@"
+}
+
+# The sysfs directories of the probes that the kernel sees, for as long as it does.
+sysfs_of_probes() {
+        local path
+        for path in /sys/bus/usb/devices/*/idVendor; do
+                [ "$(cat "$path" 2>/dev/null)" = 0483 ] && printf "%s\n" "${path%/*}"
+        done
+}
+
+# plugged N: there are N probes and udev has dealt with them.
+plugged() {
+        [ "$(sysfs_of_probes | wc -l)" -eq "$1" ] && udevadm settle --timeout=20
+}
+
+# udev_property PATH NAME: what udev knows of a sysfs path or a node.
+udev_property() {
+        udevadm info --query=property --property="$2" --value "$1"
+}
