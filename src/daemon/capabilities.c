@@ -6,8 +6,10 @@
 #include "base/macro.h"
 #include "daemon/capabilities.h"
 
-/* What the gate needs: other users' open files, fanotify with process ids, and BPF. */
-static const cap_value_t needed[] = { CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_BPF, CAP_PERFMON };
+/* What the gate needs: to enter other users' /proc/PID/fd (a folder that only they may read) and
+ * follow what is in there, fanotify with process ids, and BPF. */
+static const cap_value_t needed[] = { CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_BPF,
+                                      CAP_PERFMON };
 
 /* What the workers need. */
 static const cap_value_t inherited = CAP_DAC_OVERRIDE;
