@@ -21,6 +21,9 @@ typedef struct GateBackend {
 } GateBackend;
 
 extern const GateBackend gate_backend_poll;
+extern const GateBackend gate_backend_fanotify;
+
+typedef struct GateHandle GateHandle; /* how fanotify names a node */
 
 /* What is kept for a holder beside what is shown of it */
 typedef struct GateWatch {
@@ -48,7 +51,8 @@ struct GateNode {
         bool opened;        /* the last thing reported was an open */
         Usec suspect_until; /* until then an opener whom we cannot see may claim it */
 
-        int inotify; /* watch descriptor, or -1 */
+        int inotify;        /* watch descriptor, or -1 */
+        GateHandle *handle; /* with fanotify, unless the file system has none */
 };
 
 struct Gate {
@@ -87,5 +91,6 @@ void gate_tick(Gate *gate);
 /* Add a process that was seen with the node open, unless it is known. fd as in GateWatch.
  * Returns 1 when it was added, 0, or a negative errno. */
 int node_add_holder(GateNode *node, pid_t pid, int fd);
+ssize_t node_find_holder(const GateNode *node, pid_t pid); /* its index, or -1 */
 void node_remove_holder(GateNode *node, size_t index);
 void node_set_changed(GateNode *node);

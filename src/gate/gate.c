@@ -24,7 +24,7 @@ static const char *const gate_kind_table[_GATE_KIND_MAX] = {
 DEFINE_STRING_TABLE(gate_kind, GateKind)
 
 /* From the best to the one that works everywhere */
-static const GateBackend *const backends[] = { &gate_backend_poll };
+static const GateBackend *const backends[] = { &gate_backend_fanotify, &gate_backend_poll };
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         Gate *gate = userdata;

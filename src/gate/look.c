@@ -78,7 +78,7 @@ static int node_reserve(GateNode *node, size_t n) {
         return 0;
 }
 
-static ssize_t find_holder(const GateNode *node, pid_t pid) {
+ssize_t node_find_holder(const GateNode *node, pid_t pid) {
         for (size_t i = 0; i < node->n_holders; i++)
                 if (node->holders[i].process->pid == pid)
                         return (ssize_t) i;
@@ -108,7 +108,7 @@ static int append_holder(GateNode *node, Process *process, int fd) {
 
 int node_add_holder(GateNode *node, pid_t pid, int fd) {
         _cleanup_(process_freep) Process *process = NULL;
-        ssize_t known = find_holder(node, pid);
+        ssize_t known = node_find_holder(node, pid);
         int r;
 
         if (known >= 0 && process_is_alive(node->holders[known].process)) {

@@ -255,8 +255,8 @@ int process_new(pid_t pid, Process **ret) {
         process->pid = pid;
         process->pidfd = pidfd_open(pid, 0);
         if (process->pidfd < 0) {
-                /* EINVAL: a thread, but no process, has this number. */
-                if (errno == ESRCH || errno == EINVAL)
+                /* A thread, but no process, has this number: EINVAL, newer kernels ENOENT. */
+                if (errno == ESRCH || errno == EINVAL || errno == ENOENT)
                         return -ESRCH;
                 process->pidfd = -EBADF;
         }
