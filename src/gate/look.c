@@ -270,6 +270,13 @@ static bool holders_are_there(const GateNode *node) {
         return true;
 }
 
+/* A shell opens, then becomes the tool. */
+static void refresh_processes(GateNode *node) {
+        for (size_t i = 0; i < node->n_holders; i++)
+                if (process_refresh(node->holders[i].process))
+                        node_set_changed(node);
+}
+
 void gate_tick(Gate *gate) {
         LIST_FOREACH(&gate->nodes, GateNode, node, link) {
                 bool before = node->linked;
@@ -277,6 +284,7 @@ void gate_tick(Gate *gate) {
                 node_update_claim(node, node->claimed);
                 if ((node->linked && !before && node->n_holders == 0) || !holders_are_there(node))
                         gate_look_soon(gate, /* full= */ true);
+                refresh_processes(node);
         }
         gate->tick = MIN(gate->tick * 2, TICK_LAST);
         arm_tick(gate);

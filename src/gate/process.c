@@ -300,3 +300,22 @@ bool process_is_alive(const Process *process) {
         return dirfd >= 0 && read_stat(dirfd, &stat) >= 0 && !stat_is_dead(&stat) &&
                ticks_to_usec(stat.start) == process->start;
 }
+
+bool process_refresh(Process *process) {
+        _cleanup_(process_freep) Process *fresh = NULL;
+        _cleanup_close_ int dirfd = open_folder(process->pid);
+        _cleanup_free_ char *command = NULL;
+        Process old;
+
+        if (dirfd < 0 || read_command(dirfd, &command) < 0 ||
+            strcmp(command, process->command) == 0 || process_new(process->pid, &fresh) < 0 ||
+            !process_is_alive(process))
+                return false;
+        /* The pidfd stays, somebody may be polling it. */
+        old = *process;
+        *process = *fresh;
+        *fresh = old;
+        fresh->pidfd = process->pidfd;
+        process->pidfd = old.pidfd;
+        return true;
+}

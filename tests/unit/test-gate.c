@@ -9,124 +9,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "children.h"
-#include "gate/gate.h"
-
-/* Deadlines are ten times what is promised. */
-#define PROMPTLY (10 * USEC_PER_SEC)
-
-static char folder[64], node_path[96], interface_path[96], driver_path[128];
-static sd_event *event;
-static Gate *gate;
-static GateNode *node;
-static int n_changes;
-
-static void on_changed(GateNode *which, void *userdata) {
-        ck_assert_ptr_eq(userdata, &n_changes);
-        ck_assert_ptr_eq(gate_node_userdata(which), folder);
-        n_changes++;
-}
-
-static void make_file(const char *path) {
-        int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-
-        ck_assert_int_ge(fd, 0);
-        close(fd);
-}
-
-/* A device node that nobody else has open: another /dev/full */
-static int make_device(const char *path) {
-        return mknod(path, S_IFCHR | 0666, makedev(1, 7));
-}
-
-static void start(GateKind kind, bool device) {
-        umask(0);
-        strcpy(folder, "/tmp/test-gate.XXXXXX");
-        ck_assert_ptr_nonnull(mkdtemp(folder));
-        ck_assert_int_eq(chmod(folder, 0755), 0);
-        snprintf(node_path, sizeof(node_path), "%s/002", folder);
-        snprintf(interface_path, sizeof(interface_path), "%s/1-1:1.0", folder);
-        snprintf(driver_path, sizeof(driver_path), "%s/driver", interface_path);
-        if (device)
-                ck_assert_int_eq(make_device(node_path), 0);
-        else
-                make_file(node_path);
-        ck_assert_int_eq(mkdir(interface_path, 0755), 0);
-        ck_assert_int_ge(sd_event_new(&event), 0);
-        ck_assert_int_eq(gate_new(event, kind, on_changed, &n_changes, &gate), 0);
-        ck_assert_int_eq(gate_get_kind(gate), kind);
-        node = NULL;
-        n_changes = 0;
-}
-
-static void start_poll(void) {
-        start(GATE_POLL, /* device= */ false);
-}
-
-static void start_poll_device(void) {
-        start(GATE_POLL, /* device= */ true);
-}
-
-static void start_fanotify(void) {
-        start(GATE_FANOTIFY, /* device= */ false);
-}
-
-static void start_fanotify_device(void) {
-        start(GATE_FANOTIFY, /* device= */ true);
-}
-
-static void stop(void) {
-        char command[128];
-
-        node = gate_remove_node(node);
-        gate = gate_free(gate);
-        event = sd_event_unref(event);
-        snprintf(command, sizeof(command), "rm -r %s", folder);
-        ck_assert_int_eq(system(command), 0);
-}
-
-static void add_node(void) {
-        ck_assert_int_eq(gate_add_node(gate, node_path, interface_path, folder, &node), 0);
-}
-
-/* Run the loop until the node has n holders and the given claim. */
-static const GateHolder *expect(size_t n, bool claimed) {
-        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
-        const GateHolder *holders = NULL;
-        size_t have = SIZE_MAX;
-
-        while (now_usec(CLOCK_MONOTONIC) < deadline) {
-                holders = gate_node_holders(node, &have);
-                if (have == n && gate_node_is_claimed(node) == claimed)
-                        return holders;
-                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
-        }
-        ck_abort_msg("%zu holders, claimed: %d", have, gate_node_is_claimed(node));
-        return NULL;
-}
-
-/* Run the loop for a while; returns how often it had something to do. */
-static int run_for(Usec span) {
-        Usec end = now_usec(CLOCK_MONOTONIC) + span;
-        int n = 0;
-
-        for (Usec now; (now = now_usec(CLOCK_MONOTONIC)) < end;)
-                n += sd_event_run(event, end - now) > 0;
-        return n;
-}
-
-static void claim(void) {
-        ck_assert_int_eq(symlink("../../../bus/usb/drivers/usbfs", driver_path), 0);
-}
-
-static void unclaim(void) {
-        ck_assert_int_eq(unlink(driver_path), 0);
-}
+#include "gate-fixture.h"
 
 static void hold_node(void *data) {
         int fd = open(node_path, O_RDWR | O_CLOEXEC);
@@ -311,16 +199,23 @@ START_TEST(inherited_descriptor_outlives_its_opener) {
 END_TEST
 
 static void give_away(void *data) {
-        int fd = open(node_path, O_RDWR | O_CLOEXEC);
+        int fd = open(node_path, O_RDWR | O_CLOEXEC), named[2];
+        char byte;
 
         (void) data;
+        if (pipe(named) < 0)
+                _exit(1);
         child_ready();
         child_wait();
         if (fork() == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 prctl(PR_SET_NAME, "heir");
-                pause();
+                if (write(named[1], "n", 1) == 1)
+                        pause();
+                _exit(1);
         }
+        if (read(named[0], &byte, 1) != 1)
+                _exit(1);
         close(fd);
         child_ready();
         child_wait();
@@ -340,6 +235,41 @@ START_TEST(descriptor_that_was_given_away) {
                 holder = expect(1, false);
         } while (holder->process->pid == child.pid);
         ck_assert_str_eq(holder->process->command, "heir");
+        child_kill(&child);
+        expect(0, false);
+}
+END_TEST
+
+static void hold_and_exec(void *data) {
+        (void) data;
+        if (open(node_path, O_RDWR) < 0) /* for the next program, too */
+                _exit(1);
+        child_ready();
+        child_wait();
+        execl("/bin/sleep", "sleep", "60", NULL);
+}
+
+START_TEST(holder_that_becomes_another_program) {
+        const GateHolder *holder;
+        Child child;
+        Usec since;
+
+        add_node();
+        child = child_start(hold_and_exec, NULL);
+        holder = expect(1, false);
+        since = holder->since;
+        ck_assert_str_ne(holder->process->command, "sleep");
+        run_for(50 * USEC_PER_MSEC);
+        ck_assert_int_eq(write(child.tell, "c", 1), 1);
+        n_changes = 0;
+        while (strcmp(holder->process->command, "sleep") != 0) {
+                ck_assert_int_ge(sd_event_run(event, PROMPTLY), 1);
+                holder = expect(1, false);
+        }
+        ck_assert_str_eq(holder->process->cmdline, "sleep 60");
+        ck_assert_uint_eq(holder->since, since);
+        run_for(100 * USEC_PER_MSEC);
+        ck_assert_int_eq(n_changes, 1);
         child_kill(&child);
         expect(0, false);
 }
@@ -564,7 +494,7 @@ END_TEST
 START_TEST(bpf_is_not_built_in) {
         Gate *none = NULL;
 
-        ck_assert_int_eq(gate_new(event, GATE_BPF, on_changed, NULL, &none), -EOPNOTSUPP);
+        ck_assert_int_eq(gate_new(event, GATE_BPF, remove_other, NULL, &none), -EOPNOTSUPP);
         ck_assert_ptr_null(none);
         ck_assert_str_eq(gate_kind_to_string(GATE_FANOTIFY), "fanotify");
         ck_assert_int_eq(gate_kind_from_string("poll"), GATE_POLL);
@@ -586,6 +516,7 @@ static TCase *make_tests(const char *name, void (*setup)(void)) {
         tcase_add_test(tests, claim_without_a_holder);
         tcase_add_test(tests, inherited_descriptor_outlives_its_opener);
         tcase_add_test(tests, descriptor_that_was_given_away);
+        tcase_add_test(tests, holder_that_becomes_another_program);
         tcase_add_test(tests, path_descriptor_holds_nothing);
         tcase_add_test(tests, node_is_known_by_more_than_its_name);
         tcase_add_test(tests, holder_whom_we_may_not_see);
@@ -597,36 +528,6 @@ static TCase *make_tests(const char *name, void (*setup)(void)) {
         tcase_add_test(tests, node_that_is_not_there);
         tcase_add_test(tests, bpf_is_not_built_in);
         return tests;
-}
-
-static bool can_make_devices(void) {
-        char path[] = "/tmp/test-gate-device.XXXXXX";
-        int fd = mkstemp(path), device = -EBADF;
-
-        if (fd < 0)
-                return false;
-        close(fd);
-        unlink(path);
-        if (make_device(path) == 0)
-                device = open(path, O_RDWR | O_CLOEXEC); /* fails where mounted nodev */
-        if (device < 0)
-                printf("SKIP: device nodes: cannot make one in /tmp: %m\n");
-        unlink(path);
-        return safe_close(device), device >= 0;
-}
-
-static bool can_use_fanotify(void) {
-        sd_event *loop = NULL;
-        Gate *probe = NULL;
-        int r = sd_event_new(&loop);
-
-        if (r >= 0)
-                r = gate_new(loop, GATE_FANOTIFY, on_changed, NULL, &probe);
-        if (r < 0)
-                printf("SKIP: fanotify: %s; it needs CAP_SYS_ADMIN\n", strerror(-r));
-        gate_free(probe);
-        sd_event_unref(loop);
-        return r >= 0;
 }
 
 int main(void) {
