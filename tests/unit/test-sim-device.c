@@ -345,6 +345,28 @@ START_TEST(test_initial_mode) {
 }
 END_TEST
 
+/* Pulling the plug takes the power of what hangs on the probe, and lets go of nRST. */
+START_TEST(test_power_cycle) {
+        uint8_t reply[64], word[4] = { 1, 2, 3, 4 };
+
+        host_init(&host, "v2-1:mode=debug");
+        ck_assert_int_eq(HOST_SEND(&host, 0xf2, 0x08, 0, 0, 0, 0x20, 4), 16);
+        ck_assert_int_eq(host_bulk(&host, 0x01, word, 4), 4);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 4, 0xf2, 0x07, 0, 0, 0, 0x20, 4), 4);
+        ck_assert_mem_eq(reply, word, 4);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 2, 0xf2, 0x3c, 0), 2);
+        sim_device_unplug(host.device);
+        sim_device_plug(host.device);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 2, 0xf2, 0x30, 0xa3), 2);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 4, 0xf2, 0x07, 0, 0, 0, 0x20, 4), 4);
+        ck_assert_mem_ne(reply, word, 4);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 8, 0xf2, 0x36, 0xf0, 0xed, 0, 0xe0), 8);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 8, 0xf2, 0x36, 0xf0, 0xed, 0, 0xe0), 8);
+        ck_assert_uint_eq(reply[7] & 2, 0); /* not in reset any more */
+        host_done(&host);
+}
+END_TEST
+
 START_TEST(test_trace_endpoint) {
         uint8_t reply[64];
 
@@ -476,6 +498,7 @@ int main(void) {
         tcase_add_test(tcase, test_reenumeration);
         tcase_add_loop_test(tcase, test_loader_exit, 0, ELEMENTSOF(loaders));
         tcase_add_test(tcase, test_initial_mode);
+        tcase_add_test(tcase, test_power_cycle);
         tcase_add_test(tcase, test_trace_endpoint);
         tcase_add_test(tcase, test_vcp);
         tcase_add_test(tcase, test_set_errors);

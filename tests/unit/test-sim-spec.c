@@ -41,6 +41,7 @@ static const char *const good[] = {
         "v2:leave-loader=stay",
         "v2:mode=swim",
         "v2:mode=mass",
+        "v2:mode=debug,target=none",
         "v2:flash=/tmp/a.bin",
         "v2:firmware=none",
 };
@@ -91,6 +92,8 @@ static const struct {
         { "v2:board=123", "four" },
         { "v2:mode=sleepy", "swim" },
         { "v2-loader:mode=debug", "loader" },
+        { "v2:firmware=none,mode=mass", "loader" },
+        { "v2-1:mode=swim", "SWIM" },
         { "v1:mode=loader", "boot loader" },
         { "v1:firmware=none", "boot loader" },
         { "v2:condition=happy", "absent" },

@@ -26,7 +26,7 @@ static void device_show(SimDevice *device) {
         device->usb.descriptors_size =
                 product_descriptors(device->product, device->serial.n > 0, device->descriptors);
         device_open_endpoints(device);
-        device->configuration = 0;
+        device->configuration = 1; /* a kernel has done that before anybody looks */
 }
 
 static void device_flush(SimDevice *device, int status) {

@@ -114,8 +114,11 @@ static int spec_check(const SimSpec *spec, char **ret_error) {
                                   spec->product->product_id);
         if (!spec->loader && (loader || !spec->has_application))
                 return spec_error(ret_error, "the boot loader of this model is unknown");
-        if (spec->starts_in_loader && spec->mode > FIRMWARE_MODE_LOADER)
+        if ((spec->starts_in_loader || !spec->has_application) && spec->mode > FIRMWARE_MODE_LOADER)
                 return spec_error(ret_error, "a boot loader has no other mode than \"loader\"");
+        if (spec->mode == FIRMWARE_MODE_SWIM && spec->version.swim == 0)
+                return spec_error(ret_error,
+                                  "this firmware has no SWIM: ask for one with S, as in V2J37S7");
         return 0;
 }
 

@@ -97,8 +97,8 @@ void firmware_print(Firmware *firmware, const char *text);
 
 FirmwareMode firmware_get_mode(const Firmware *firmware);
 
-/* Put it into a mode in which some earlier user left it. -EINVAL when this model has no such
- * mode, -EIO when no target answers in debug mode. */
+/* Put it into a mode in which some earlier user left it. -EINVAL when this model, or this
+ * firmware, has no such mode. */
 int firmware_set_mode(Firmware *firmware, FirmwareMode mode);
 
 /* Without an application, the boot loader is all there is. */
