@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "sim-host.h"
+#include "sim/device/fat.h"
 
 /* Bulk-only transport: the disk of V2-1 and V3, and ST-LINK commands on V1. */
 
@@ -171,6 +172,29 @@ START_TEST(test_volume) {
 }
 END_TEST
 
+/* Files of several clusters, and of none */
+START_TEST(test_long_files) {
+        _cleanup_free_ uint8_t *volume = malloc(FAT_IMAGE_SIZE);
+        char details[3000], page[1025], text[4096];
+        FatVolume names = { "LONG", 1, details, page };
+
+        for (size_t i = 0; i < sizeof(details) - 1; i++)
+                details[i] = (char) ('a' + i % 26);
+        details[sizeof(details) - 1] = '\0';
+        memset(page, 'p', sizeof(page) - 1);
+        page[sizeof(page) - 1] = '\0';
+        fat_format(&names, volume);
+        read_file(volume, "DETAILS TXT", text, sizeof(text));
+        ck_assert_str_eq(text, details);
+        read_file(volume, "MBED    HTM", text, sizeof(text));
+        ck_assert_str_eq(text, page);
+        names.page = "";
+        fat_format(&names, volume);
+        ck_assert_uint_eq(get_le16(volume + 512 * 5 + 64 + 26), 0);
+        ck_assert_uint_eq(get_le32(volume + 512 * 5 + 64 + 28), 0);
+}
+END_TEST
+
 START_TEST(test_write) {
         static const uint8_t cdb[10] = { 0x2a, 0, 0, 0, 0, 100, 0, 0, 2, 0 };
         uint8_t data[1024], back[1024];
@@ -260,6 +284,7 @@ int main(void) {
         tcase_add_test(tcase, test_identify);
         tcase_add_test(tcase, test_sense);
         tcase_add_test(tcase, test_volume);
+        tcase_add_test(tcase, test_long_files);
         tcase_add_test(tcase, test_write);
         tcase_add_test(tcase, test_bad_wrapper);
         tcase_add_test(tcase, test_no_stlink_on_disk);

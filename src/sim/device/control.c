@@ -147,7 +147,6 @@ static int set_configuration(SimDevice *device, const Request *request) {
         for (size_t i = 0; i < device->n_endpoints; i++)
                 endpoint_clear(&device->endpoints[i]);
         device_reset_functions(device);
-        firmware_abort(device->firmware);
         return 0;
 }
 
@@ -228,7 +227,6 @@ static int disk_request(SimDevice *device, const Request *request) {
                 return reply(request, &max_lun, 1);
         case MSD_RESET:
                 bulk_only_reset(&device->bulk_only);
-                firmware_abort(device->firmware);
                 return 0;
         default:
                 return -EPIPE;

@@ -157,7 +157,6 @@ static void device_reset(UsbDevice *usb) {
         device->resets++;
         device_flush(device, -ESHUTDOWN);
         device_reset_functions(device);
-        firmware_abort(device->firmware);
         if (device->spec.settings.state == SIM_STATE_WEDGED)
                 device->spec.settings.state = SIM_STATE_OK;
 }

@@ -232,15 +232,11 @@ const FirmwareAnswer *firmware_receive(Firmware *firmware, const uint8_t *data, 
         return &firmware->answer;
 }
 
-void firmware_abort(Firmware *firmware) {
-        firmware->receiver = NULL;
-        answer_nothing(firmware);
-}
-
 void firmware_power_on(Firmware *firmware) {
         bool loader = firmware->setup.model == FIRMWARE_V2 || !firmware->has_application;
 
-        firmware_abort(firmware);
+        firmware->receiver = NULL;
+        answer_nothing(firmware);
         target_set_nrst(firmware->target, /* low= */ false);
         trace_start(&firmware->trace, 0);
         trace_stop(&firmware->trace);

@@ -83,11 +83,9 @@ void firmware_power_on(Firmware *firmware);
 const FirmwareAnswer *firmware_command(Firmware *firmware,
                                        const uint8_t command[FIRMWARE_COMMAND_SIZE]);
 
-/* The data that a FIRMWARE_RECEIVES asked for, or less when the host sent less. */
+/* The data that a FIRMWARE_RECEIVES asked for, or less when the host sent less. Another command
+ * in its place makes the firmware forget that it asked. */
 const FirmwareAnswer *firmware_receive(Firmware *firmware, const uint8_t *data, size_t size);
-
-/* The host went away in the middle of a command (port reset): forget it. The mode stays. */
-void firmware_abort(Firmware *firmware);
 
 /* Bytes that the trace endpoint can send now; returns how many were put into data. */
 size_t firmware_read_trace(Firmware *firmware, uint8_t *data, size_t size);
