@@ -7,6 +7,7 @@ set -u -o pipefail
 TOP_SRCDIR=${TOP_SRCDIR:-$(cd "$(dirname "$0")/.." && pwd)}
 TOP_BUILDDIR=${TOP_BUILDDIR:-$TOP_SRCDIR/build}
 
+exec 2>&1 # in one stream, so that the lines stand in the order in which they were written
 if [ "${1-}" != --inside ]; then
         work=$(mktemp -d "${TMPDIR:-/tmp}/stlinkd-demo.XXXXXX") || exit 1
         trap 'rm -rf "$work"' EXIT
@@ -62,12 +63,27 @@ state_of() {
         stlinkctl list --no-legend | grep "^$1" | grep -qw "$2"
 }
 
-# shellcheck source=world/session.sh
-. "$TOP_SRCDIR/tests/world/session.sh"
+# A system bus of our own, and stlinkd on it. Whoever started the demo may take leases.
+start_stlinkd() {
+        cat >"$work/bus.conf" <<-END
+	<busconfig><type>system</type><listen>unix:path=$work/bus</listen>
+	<auth>EXTERNAL</auth><policy context="default"><allow user="*"/><allow own="*"/>
+	<allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>
+	END
+        dbus-daemon --nofork --nopidfile --config-file="$work/bus.conf" >"$work/bus.log" 2>&1 &
+        export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
+        wait_for 10 test -S "$work/bus" || stop "the bus does not start"
+        printf '%s\n' '[Daemon]' "RuntimeDirectory=$work/run" '[Access]' "Group=$(id -gn)" \
+                >"$work/stlinkd.conf"
+        STLINKD_CONFIG=$work/stlinkd.conf STLINKD_WORKER=$TOP_BUILDDIR/stlinkd-worker \
+                "$TOP_BUILDDIR/stlinkd" >"$work/stlinkd.log" 2>&1 &
+        stlinkd=$!
+        wait_for 10 stlinkctl list || stop "stlinkd does not start"
+}
 
 started=$EPOCHREALTIME
 step "Two virtual probes are plugged in; stlinkd handles them"
-session_start "$work" || stop "stlinkd does not start"
+start_stlinkd
 wait_for 10 state_of 066DFF50 free || stop "the first probe was not identified"
 wait_for 10 state_of 0669FF37 free || stop "the second probe was not identified"
 show stlinkctl list
@@ -97,5 +113,6 @@ show stlinkctl connect 0669FF37 || stop "connect failed"
 step "All is quiet again"
 wait_for 10 state_of 066DFF50 free || stop "the first probe is not free again"
 show stlinkctl
-session_stop || stop "stlinkd did not end cleanly"
+kill "$stlinkd"
+wait "$stlinkd" || stop "stlinkd did not end cleanly"
 printf '\nThe demo took %s s.\n' "$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')"

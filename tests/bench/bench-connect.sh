@@ -10,20 +10,20 @@
 peer() {
         local probe=$1 name=$2
         shift 2
-        "$stlinksim" ctl reset-counters >/dev/null
+        sim reset-counters
         run "$@"
-        printf '  %-10s %-30s %8s %10s %8s %8s %8s\n' "$probe" "$name" "$(counter swd_entered_at)" \
-                "$(counter identified_at)" \
-                "$(counter commands)" "$(counter target_resets)" "$(counter target_halts)"
+        printf '  %-10s %-30s %8s %10s %8s %8s %8s\n' "$probe" "$name" "$(counter 1 swd_entered_at)" \
+                "$(counter 1 identified_at)" \
+                "$(counter 1 commands)" "$(counter 1 target_resets)" "$(counter 1 target_halts)"
 }
 
 count_commands() {
         heading "ST-LINK commands on a $1 (until SWD was entered, until the chip was known, in all)"
         printf '  %-10s %-30s %8s %10s %8s %8s %8s\n' probe tool entered identified all resets halts
-        stlinkctl connect >/dev/null # leaves the boot loader, if it rests there
-        peer "$1" "stlinkctl connect" stlinkctl connect
+        ctl connect >/dev/null # leaves the boot loader, if it rests there
+        peer "$1" "stlinkctl connect" ctl connect
         peer "$1" "st-info --probe --hot-plug" st-info --probe --hot-plug
-        stlinkctl connect >/dev/null # st-info leaves the probe in debug mode
+        ctl connect >/dev/null # st-info leaves the probe in debug mode
         peer "$1" "openocd: init; exit" openocd -f interface/stlink.cfg \
                 -f target/stm32f1x.cfg -c init -c exit
         peer "$1" "pyocd-tool status" pyocd-tool status
@@ -33,4 +33,4 @@ count_v2() {
         count_commands V2
 }
 
-world_bench count_v2 v2:target=f103 -- "$@"
+world_bench count_v2 v2:target=f103

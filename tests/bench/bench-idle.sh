@@ -8,11 +8,11 @@
 seconds=${BENCH_IDLE_SECONDS:-60}
 
 wakeups() {
-        awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$session_daemon/status"
+        awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$daemon_pid/status"
 }
 
 memory() {
-        awk -v key="$1:" '$1 == key { print $2 }' "/proc/$session_daemon/status"
+        awk -v key="$1:" '$1 == key { print $2 }' "/proc/$daemon_pid/status"
 }
 
 idle() {
@@ -23,7 +23,7 @@ idle() {
         sleep "$seconds"
         row "wake-ups" $(($(wakeups) - before))
         row "resident memory" "$(memory VmRSS) KiB" "of it anonymous: $(memory RssAnon) KiB"
-        row "threads" "$(awk '$1 == "Threads:" { print $2 }' "/proc/$session_daemon/status")"
+        row "threads" "$(awk '$1 == "Threads:" { print $2 }' "/proc/$daemon_pid/status")"
 }
 
-world_bench idle v2:target=f103 v2-1:target=f411 -- "$@"
+world_bench idle v2:target=f103 v2-1:target=f411

@@ -9,11 +9,11 @@
 peer() {
         local name=$1 runs=$2 ms
         shift 2
-        "$stlinksim" ctl reset-counters >/dev/null
+        sim reset-counters
         ms=$(median_ms "$runs" "$@")
         printf '  %-28s %9.1f %8s %11s %8s\n' "$name" "$ms" "$(ratio "$ms" "$ping")" \
-                "$(ratio $(($(counter transfers 1) + $(counter transfers 2))) "$runs")" \
-                "$(ratio $(($(counter target_resets 1) + $(counter target_resets 2))) "$runs")"
+                "$(ratio "$(total transfers)" "$runs")" \
+                "$(ratio "$(total target_resets)" "$runs")"
 }
 
 ask() {
@@ -21,18 +21,18 @@ ask() {
         heading "Asking which probes there are (two are plugged in)"
         printf '  %-28s %9s %8s %11s %8s\n' "" "median ms" "x ping" "transfers" "resets"
         peer "one D-Bus ping" 200 "$TOP_BUILDDIR/tests/bench/ping"
-        peer "stlinkctl status" 200 stlinkctl status
-        peer "stlinkctl list" 200 stlinkctl list
+        peer "stlinkctl status" 200 ctl status
+        peer "stlinkctl list" 200 ctl list
         peer "lsusb" 50 lsusb
         peer "st-info --probe" 10 st-info --probe
         peer "openocd: init; exit" 10 openocd -f interface/stlink.cfg -f target/stm32f1x.cfg \
                 -c init -c exit
         peer "pyocd-tool list" 5 pyocd-tool list
         heading "stlinkctl status, 1000 times"
-        "$stlinksim" ctl reset-counters >/dev/null
-        median_ms 1000 stlinkctl status >/dev/null
-        row "USB transfers" $(($(counter transfers 1) + $(counter transfers 2)))
-        row "target resets" $(($(counter target_resets 1) + $(counter target_resets 2)))
+        sim reset-counters
+        median_ms 1000 ctl status >/dev/null
+        row "USB transfers" "$(total transfers)"
+        row "target resets" "$(total target_resets)"
 }
 
-world_bench ask v2:target=f103 v2-1:target=f411 -- "$@"
+world_bench ask v2:target=f103 v2-1:target=f411

@@ -2,10 +2,8 @@
 # shellcheck shell=bash
 # What the benches share. They print figures and judge nothing: the machine is noisy, so what
 # counts are ratios from one run and numbers of transfers, system calls and wake-ups.
-# shellcheck source=../lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-
-stlinksim=$TOP_BUILDDIR/stlinksim
+# shellcheck source=../world/daemon.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../world/daemon.sh"
 
 # median_ms N CMD...: run it N times, output dropped; prints the median wall time in ms.
 median_ms() {
@@ -34,39 +32,21 @@ row() {
         printf '  %-44s %12s  %s\n' "$1" "$2" "${3-}"
 }
 
-# counter NAME [PROBE]: one of the simulator's counters (inside a world).
-counter() {
-        "$stlinksim" ctl counters "${2:-1}" | tr ' ' '\n' | sed -n "s/^$1=//p"
-}
-
-# world_bench FUNCTION SPEC... -- "$@": run a function of the calling script in a private world with
-# those probes, a bus of its own and stlinkd on it. The script runs itself again inside.
+# world_bench FUNCTION SPEC...: run a function of the calling script in a private world with those
+# probes, the daemon running.
 world_bench() {
-        local function=$1 specs=()
+        local function=$1
         shift
-        while [ "$1" != -- ]; do
-                specs+=(-p "$1")
-                shift
-        done
-        shift
-        if [ "${1-}" != --inside ]; then
-                check "${0##*/} runs" true
-                "$stlinksim" run "${specs[@]}" -- bash "$0" --inside || fail "${0##*/}"
-                finish
-        fi
-        # shellcheck source=../world/session.sh
-        . "$TOP_SRCDIR/tests/world/session.sh"
-        session_start "$scratch" || {
-                cat "$scratch/stlinkd.log"
-                fail "stlinkd starts"
-                finish
-        }
-        wait_until 10 eval "! stlinkctl list --no-legend | grep -q identifying"
+        enter_world "$@"
+        # shellcheck disable=SC2119 # the defaults will do
+        start_daemon
+        wait_until 20 eval "! ctl list --no-legend | grep -q identifying"
         "$function"
-        check "stlinkd ends cleanly" session_stop
+        stop_daemon
         finish
 }
 
-stlinkctl() {
-        "$TOP_BUILDDIR/stlinkctl" "$@"
+# total COUNTER: the sum of one of the simulator's counters over all probes.
+total() {
+        sim counters | tr ' ' '\n' | awk -F= -v name="$1" '$1 == name { n += $2 } END { print n }'
 }
