@@ -164,6 +164,7 @@ sim plug 2 >/dev/null
 check_soon "the probe comes back" 30 state 1-2 free
 
 spawn monitor "$TOP_BUILDDIR/stlinkctl" monitor
+check_soon "monitor begins with what is there" 20 grep -q "$second  is there" "$scratch/monitor.log"
 rm "$scratch/go"
 background stopped "$TOP_BUILDDIR/stlinkctl" run -p 1-2 -- sh -c "until [ -e $scratch/go ]; do sleep 0.1; done; exit 6"
 stopped=$job

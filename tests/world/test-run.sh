@@ -26,9 +26,8 @@ script() { # SPEC SCRIPT: in a world with one probe
 traces() {
         cat /proc/self/mountinfo
         ls -A /run /dev /dev/bus /run/udev 2>&1
-        find /tmp -maxdepth 1 \( -name '*stlinksim*' -o -name '*usbfs*' -o -newer "$scratch/start" -user 65534 \)
+        find /tmp "$scratch" -maxdepth 1 \( -name '*stlinksim*' -o -name '*usbfs*' \)
 }
-touch "$scratch/start"
 
 test_statuses() {
         sim -- sh -c 'exit 7'
