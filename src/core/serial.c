@@ -114,7 +114,9 @@ SerialKind serial_canonicalize(const char *reported, char *canonical) {
                 write_hex(units, n, UID_BYTES, canonical);
                 return text_is_shared(canonical) ? SERIAL_SHARED : SERIAL_RAW;
         }
-        write_hex(units, MIN(n, (size_t) SERIAL_MAX / 2), 0, canonical);
+        /* The x tells it from text that looks like it, and from a serial of twelve bytes. */
+        canonical[0] = 'x';
+        write_hex(units, MIN(n, (size_t) (SERIAL_MAX - 2) / 2), 0, canonical + 1);
         return SERIAL_ODD;
 }
 

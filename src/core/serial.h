@@ -18,7 +18,9 @@ typedef enum SerialKind {
 
 /* Work out the canonical serial from the text that the kernel shows in sysfs, which is the
  * UTF-8 form of the descriptor's code units. canonical (SERIAL_MAX bytes) becomes upper-case
- * hexadecimal for good and raw serials, printable ASCII for odd ones, "" for a missing one.
+ * hexadecimal for good and raw serials, printable ASCII for odd ones (as they are, or "x" and
+ * hexadecimal where they have other characters than letters, digits and "-_."), "" for a missing
+ * one. It is its own canonical form.
  * reported may be NULL. */
 SerialKind serial_canonicalize(const char *reported, char *canonical);
 

@@ -43,8 +43,9 @@ static const struct {
           "57FF72064966534938431567" },
 
         /* dmesg in stlink-org/stlink#835, where control characters had got lost */
-        { "rest of raw bytes", "V\xc3\xbfsQ\xc2\x82RP9\xc2\x87", SERIAL_ODD, "56FF73518252503987" },
-        { "raw bytes cut by a 00 inside", "W\xc3\xbfr", SERIAL_ODD, "57FF72" },
+        { "rest of raw bytes", "V\xc3\xbfsQ\xc2\x82RP9\xc2\x87", SERIAL_ODD,
+          "x56FF73518252503987" },
+        { "raw bytes cut by a 00 inside", "W\xc3\xbfr", SERIAL_ODD, "x57FF72" },
 
         { "clone", "000000000001", SERIAL_SHARED, "000000000001" },
         { "clone, in hexadecimal", "303030303030303030303031", SERIAL_SHARED, "000000000001" },
@@ -63,18 +64,19 @@ static const struct {
 
         { "text", "BENCH-3_a.b", SERIAL_ODD, "BENCH-3_a.b" },
         { "text keeps its case", "Lab7", SERIAL_ODD, "Lab7" },
-        { "text with a slash", "a/b@c", SERIAL_ODD, "612F624063" },
+        { "text with a slash", "a/b@c", SERIAL_ODD, "x612F624063" },
+        { "six characters that are no text", "a/b@ d", SERIAL_ODD, "x612F62402064" },
         { "23 digits", "066DFF50495585756701234", SERIAL_ODD, "066DFF50495585756701234" },
         { "24 characters, one no digit", "066DFF50495585756701234G", SERIAL_ODD,
           "066DFF50495585756701234G" },
         { "beyond a byte",
           "\xe2\x82\xac"
           "bcdefghijkl",
-          SERIAL_ODD, "AC62636465666768696A6B6C" },
+          SERIAL_ODD, "xAC62636465666768696A6B6C" },
         { "64 characters", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
           SERIAL_ODD, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" },
         { "65 characters", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbc",
-          SERIAL_ODD, "6161616161616161616161616161616161616161616161616161616161616161" },
+          SERIAL_ODD, "x61616161616161616161616161616161616161616161616161616161616161" },
 };
 
 START_TEST(serial_is_canonical) {
