@@ -67,9 +67,11 @@ static void debug_set_special(Cortex *cortex, uint32_t value) {
         CoreRegisters *registers = &cortex->registers;
 
         registers->primask = value & 1;
-        registers->control = value >> 24 & (chip_has_fpu(cortex->chip) ? 7 : 3);
+        registers->control = value >> 24 & CONTROL_SPSEL;
+        /* Unprivileged code on an ARMv6-M is more than the emulator knows. */
         if (!chip_has_mainline(cortex->chip))
                 return;
+        registers->control = value >> 24 & (chip_has_fpu(cortex->chip) ? 7 : 3);
         registers->basepri = (uint8_t) (value >> 8 & 0xFFu << (8 - cortex->chip->priority_bits));
         registers->faultmask = value >> 16 & 1;
 }

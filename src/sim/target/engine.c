@@ -50,7 +50,6 @@ struct Engine {
         bool running;
         bool stopping;
         bool requested;
-        bool stale_hit;
         unsigned budget;
         uint32_t last; /* address of the instruction being executed */
         EngineResult result;
@@ -88,7 +87,6 @@ static void engine_on_instruction(uc_engine *uc, uint64_t address, uint32_t size
                 engine_stop(engine, ENGINE_BUDGET, 0);
         } else if ((uint32_t) address - engine->stale_begin <
                    engine->stale_end - engine->stale_begin) {
-                engine->stale_hit = true;
                 engine_stop(engine, ENGINE_REQUEST, 0);
         } else if (engine->n_breakpoints > 0 && engine_has_breakpoint(engine, (uint32_t) address)) {
                 engine_stop(engine, ENGINE_BREAKPOINT, 0);
@@ -400,10 +398,15 @@ static EngineStop engine_classify(const Engine *engine, uc_err error, const Core
         return ENGINE_UNDEFINED;
 }
 
-static void engine_run_once(Engine *engine, CoreRegisters *registers) {
+EngineResult engine_run(Engine *engine, CoreRegisters *registers, unsigned budget) {
         uc_err error;
 
-        engine->stopping = engine->requested = engine->stale_hit = false;
+        engine->budget = budget;
+        engine->result = (EngineResult){ .stop = ENGINE_NO_THUMB };
+        if (!(registers->xpsr & XPSR_T))
+                return engine->result;
+
+        engine->stopping = engine->requested = false;
         engine->last = registers->pc;
         engine_put_registers(engine->uc, engine->bus->chip, registers);
         engine->running = true;
@@ -419,18 +422,5 @@ static void engine_run_once(Engine *engine, CoreRegisters *registers) {
         if (engine->stale_begin != engine->stale_end)
                 engine_drop(engine, engine->stale_begin, engine->stale_end);
         engine->stale_begin = engine->stale_end = 0;
-}
-
-EngineResult engine_run(Engine *engine, CoreRegisters *registers, unsigned budget) {
-        engine->budget = budget;
-        engine->result = (EngineResult){ .stop = ENGINE_BUDGET };
-
-        if (!(registers->xpsr & XPSR_T)) {
-                engine->result.stop = ENGINE_NO_THUMB;
-                return engine->result;
-        }
-        do
-                engine_run_once(engine, registers);
-        while (engine->stale_hit);
         return engine->result;
 }

@@ -34,7 +34,7 @@ typedef struct CoreRegisters {
 
 typedef enum EngineStop {
         ENGINE_BUDGET,           /* as many instructions as asked for */
-        ENGINE_REQUEST,          /* engine_request_stop() */
+        ENGINE_REQUEST,          /* engine_request_stop(), or about to execute changed code */
         ENGINE_BREAKPOINT,       /* about to execute an address of engine_set_breakpoints() */
         ENGINE_BKPT,             /* pc is at a BKPT instruction */
         ENGINE_SLEEP,            /* WFI */

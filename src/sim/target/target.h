@@ -72,7 +72,9 @@ SwdAck target_dp_read(Target *target, uint8_t address, uint32_t *ret);
 SwdAck target_dp_write(Target *target, uint8_t address, uint32_t value);
 
 /* One access to a register of an access port, bank bits in address 7:4. Reads deliver the
- * value itself, not the posted one: the probe's firmware reads RDBUFF for its host. */
+ * value itself, not the posted one: the probe's firmware reads RDBUFF for its host. Access ports
+ * and memory need CDBGPWRUPREQ in the debug port's CTRL/STAT, and answer FAULT without it; what
+ * is not there has the IDR 0. */
 SwdAck target_ap_read(Target *target, uint8_t ap, uint8_t address, uint32_t *ret);
 SwdAck target_ap_write(Target *target, uint8_t ap, uint8_t address, uint32_t value);
 
@@ -92,7 +94,9 @@ SwdAck target_read_memory(Target *target, const TargetAccess *access, uint8_t *d
 SwdAck target_write_memory(Target *target, const TargetAccess *access, const uint8_t *data,
                            size_t size, uint32_t *ret_fault);
 
-/* Let the core execute up to that many instructions, if it is running. */
+/* Let the core execute up to that many instructions, if it is running. A step requested by
+ * DHCSR.C_STEP, too, is done in here; a reset or a halt is done at once. A sleeping or remapping
+ * target that runs here takes its debug port away again. */
 void target_run(Target *target, unsigned instructions);
 
 /* Load an image where the chip's flash or RAM is, without any debug port; for tests and
