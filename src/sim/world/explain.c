@@ -88,6 +88,10 @@ char *world_explain(WorldStep step, int error) {
         fprintf(out, "cannot %s: %s\n", step_names[step], strerror(abs(error)));
         if (step == WORLD_STEP_FUSE && abs(error) != EPERM)
                 explain_fuse(out, abs(error));
+        else if (step == WORLD_STEP_DEV && abs(error) == EINVAL)
+                fputs("  Its root is no mount point, as in a plain chroot: \"mount --bind DIR DIR\""
+                      " before \"chroot DIR\".\n",
+                      out);
         else
                 explain_namespaces(out);
         fputs("  The USB/IP door (\"stlinksim usbip\") needs no namespaces, but a kernel with"
