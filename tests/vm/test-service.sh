@@ -52,7 +52,7 @@ check_soon "after a crash systemd starts it again" 30 eval '[ "$(property stlink
         [ "$(property stlinkd MainPID)" != '"$before"' ] && unit_is stlinkd active'
 check_soon "and it finds the probe again" 30 shows "V2-1"
 
-sim unplug 1
+sim unplug 1 >/dev/null
 check_soon "a probe that is pulled is gone" 30 eval '! shows "V2-1"'
 check "it stops when it is told to" systemctl stop stlinkd
 check_equal "without complaint" "success 0" "$(property stlinkd Result) $(property stlinkd ExecMainStatus)"
