@@ -135,6 +135,8 @@ int main(int argc, char *argv[]) {
 
         if (argc < 2)
                 return complain_usage(EXIT_USAGE, "What to do? There are run, ctl, usbip, help.");
+        if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+                return verb_help(argc, argv);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 if (strcmp(argv[1], verbs[i].name) == 0)
                         return verbs[i].run(argc - 1, argv + 1);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdio.h>
 
 #include "sim/world/world-door.h"
@@ -16,7 +17,7 @@ static void on_opened(void *userdata) {
 }
 
 static int attach(BenchProbe *probe, void *userdata) {
-        const WorldPlug plug = {
+        WorldPlug plug = {
                 .usb = sim_device_usb(probe->device),
                 .clock = probe->clock,
                 /* It comes back where it was. */
@@ -31,6 +32,11 @@ static int attach(BenchProbe *probe, void *userdata) {
         WorldDevice *device;
         int r = world_plug(userdata, &plug, &device);
 
+        /* While it was away another was put there; nobody said that it must be this port. */
+        if (r == -EEXIST && !sim_spec_port(probe->spec)) {
+                plug.port = NULL;
+                r = world_plug(userdata, &plug, &device);
+        }
         if (r < 0)
                 return r;
         probe->place = device;
