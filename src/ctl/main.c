@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/client.h"
 #include "ctl/help.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
-
-/* A standard stream that the caller closed must not become the bus socket, to which we would
- * then print. What stands in for stdout cannot be written to, so that the loss is noticed. */
-static void open_standard_streams(void) {
-        int fd;
-
-        do {
-                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        } while (fd >= 0 && fd <= STDERR_FILENO);
-        if (fd >= 0)
-                (void) close(fd);
-}
 
 static int see_help(void) {
         client_say_more("See stlinkctl --help.");
@@ -81,7 +66,6 @@ int main(int argc, char **argv) {
         Options options;
         int first, code, r;
 
-        open_standard_streams();
         (void) setlocale(LC_CTYPE, "");
         options_init(&options);
         first = options_parse(&options, argc, argv, /* in_order= */ true);

@@ -61,8 +61,9 @@ check_match "events have names" '"event":"removed","state":null,"text":"unplugge
         "$(<"$scratch/json.log")"
 
 # Its reader leaves while nothing happens.
-"$TOP_BUILDDIR/stlinkctl" monitor 2>"$scratch/err" | head -n 1 >"$scratch/out" &
+"$TOP_BUILDDIR/stlinkctl" monitor 2>"$scratch/err" > >(head -n 1 >"$scratch/out") &
 pipe=$!
+lib_pids+=("$pipe")
 check_soon "it ends with its reader, at once" 20 lib_is_gone $pipe
 check_equal "and silently" "" "$(<"$scratch/err")"
 

@@ -77,6 +77,13 @@ ctl
 check_match "whose parent is gone was left behind" \
         '^             left behind: the program that started it is gone$' "$out"
 
+tell 'clear Holders' \
+        'dict Holders Pid=13 Uid=0 User=root Command=lsusb Claimed=0' \
+        'dict Holders Pid=12 Uid=0 User=root Command=st-util Claimed=1' 'set State claimed'
+ctl
+check_match "of several programs the one that has claimed it is blamed" \
+        'State: in use: st-util \(PID 12\) has claimed it$' "$out"
+check_match "the others are shown" '^             lsusb \(PID 13\)|^     Holder: lsusb \(PID 13\) of root, open only$' "$out"
 tell 'clear Holders' 'set State leased' \
         'list Leases /io/github/stlinkd1/lease/1 /io/github/stlinkd1/lease/2' \
         'dict Holders Pid=301 Uid=1000 User=bob Command=st-flash Claimed=1 Since=4 ParentCommand=stlinkctl Lease=/io/github/stlinkd1/lease/1' \

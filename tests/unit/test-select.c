@@ -61,6 +61,7 @@ static const struct {
         { "57ff", 0, 4 },
         { "W\\xFFr\\x06n", 0, 4 },
         { "usb-4-1", 0, 5 },
+        { "USB-4-1", 0, 5 },
         { "4-1", 0, 5 },
         { "DEADBEEF", -ENOENT, 0 },
         { NULL, -ENOTUNIQ, ELEMENTSOF(probes) },
