@@ -41,10 +41,12 @@ struct Usbfs {
         struct timespec made;
         List buses;
         List entries; /* unplugged ones too while somebody has them open */
+        List handles;
 };
 
 /* An open file. */
 typedef struct UsbfsHandle {
+        List link;
         UsbfsEntry *entry;
         UsbfsFile *file;
         struct fuse_pollhandle *poll;

@@ -39,6 +39,15 @@ static void on_wake(UsbfsFile *file, void *userdata) {
         }
 }
 
+static void handle_free(UsbfsHandle *handle) {
+        usbfs_file_close(handle->file);
+        if (handle->poll)
+                fuse_pollhandle_destroy(handle->poll);
+        usbfs_entry_unref(handle->entry);
+        list_remove(&handle->link);
+        free(handle);
+}
+
 static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi) {
         UsbfsEntry *entry = usbfs_tree_find(fuse_req_userdata(req), ino);
         _cleanup_free_ UsbfsHandle *handle = calloc(1, sizeof(UsbfsHandle));
@@ -58,22 +67,19 @@ static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi) {
         list_init(&handle->reapers);
         handle->file->wake = on_wake;
         handle->file->userdata = handle;
+        list_append(&entry->fs->handles, &handle->link);
 
         fi->fh = (uintptr_t) TAKE_PTR(handle);
         fi->direct_io = 1;
         fi->noflush = 1;
-        fuse_reply_open(req, fi);
+        /* Whoever was killed while he waited for this answer will never close the file. */
+        if (fuse_reply_open(req, fi) == -ENOENT)
+                handle_free(usbfs_handle_from(fi));
 }
 
 static void on_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi) {
-        UsbfsHandle *handle = usbfs_handle_from(fi);
-
         (void) ino;
-        usbfs_file_close(handle->file);
-        if (handle->poll)
-                fuse_pollhandle_destroy(handle->poll);
-        usbfs_entry_unref(handle->entry);
-        free(handle);
+        handle_free(usbfs_handle_from(fi));
         fuse_reply_err(req, 0);
 }
 
@@ -171,6 +177,7 @@ int usbfs_new(sd_event *event, int fd, uid_t uid, gid_t gid, mode_t mode, Usbfs 
                 return -ENOMEM;
         list_init(&fs->buses);
         list_init(&fs->entries);
+        list_init(&fs->handles);
         fs->event = sd_event_ref(event);
         fs->uid = uid;
         fs->gid = gid;
@@ -191,6 +198,9 @@ Usbfs *usbfs_free(Usbfs *fs) {
         if (!fs)
                 return NULL;
         sd_event_source_disable_unref(fs->io);
+        /* Whoever still has a node open cannot tell us any more when he closes it. */
+        LIST_FOREACH(&fs->handles, UsbfsHandle, handle, link)
+        handle_free(handle);
         if (fs->session)
                 fuse_session_destroy(fs->session);
         free(fs->buffer.mem);
