@@ -301,15 +301,6 @@ int engine_new(Bus *bus, Engine **ret) {
         return 0;
 }
 
-Engine *engine_free(Engine *engine) {
-        if (!engine)
-                return NULL;
-        if (engine->uc)
-                (void) uc_close(engine->uc);
-        free(engine);
-        return NULL;
-}
-
 void engine_set_breakpoints(Engine *engine, const uint32_t *addresses, size_t n) {
         engine->n_breakpoints = MIN(n, (size_t) ENGINE_BREAKPOINTS_MAX);
         for (size_t i = 0; i < engine->n_breakpoints; i++)
@@ -327,6 +318,18 @@ static void engine_drop_all(Engine *engine) {
                 if (memory->kind == BUS_KIND_RAM || memory->kind == BUS_KIND_FLASH)
                         engine_drop(engine, memory->base, memory->base + memory->size);
         }
+}
+
+Engine *engine_free(Engine *engine) {
+        if (!engine)
+                return NULL;
+        if (engine->uc) {
+                /* What it remembers of pages that were written to it frees only so. */
+                engine_drop_all(engine);
+                (void) uc_close(engine->uc);
+        }
+        free(engine);
+        return NULL;
 }
 
 int engine_set_watches(Engine *engine, const EngineWatch *watches, size_t n) {
