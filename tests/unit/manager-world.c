@@ -283,6 +283,7 @@ void world_begin(World *world) {
         ck_assert_int_ge(asprintf(&world->config.runtime_directory, "%s/run", world->directory), 0);
         world->config.job_timeout = 500 * USEC_PER_MSEC;
         world->config.away_timeout = 200 * USEC_PER_MSEC;
+        world->config.jobs_max = 4;
 }
 
 void world_start(World *world) {

@@ -21,7 +21,7 @@
 #define ANSWERS 24
 
 static Client clients[CLIENTS];
-static unsigned long long seed = 7;
+static unsigned long long seed = 7, held_in_all;
 
 /* Questions that were asked. */
 static struct Question {
@@ -158,23 +158,77 @@ static void step(void) {
                         question_drop(&questions[i]);
 }
 
-/* All leases here are exclusive: of a probe's, none but the first may be held. */
-static void check_exclusion(void) {
-        for (unsigned probe = 0; probe < PROBES; probe++) {
-                unsigned held = 0;
+/* Read one lease's properties; returns its probe if it is held, else NULL. */
+static const char *read_held(sd_bus_message *message) {
+        const char *name, *text, *probe = NULL;
+        bool held = false;
 
-                for (size_t i = 0; i < ANSWERS; i++) {
-                        struct Question *q = &questions[i];
-                        char state[32];
-
-                        if (q->client < 0 || q->probe != probe || !q->acquire || !q->answer.done ||
-                            q->answer.error[0])
-                                continue;
-                        client_get(&clients[0], q->answer.path, STLINKD_LEASE_INTERFACE, "State",
-                                   state, sizeof(state));
-                        held += strcmp(state, "held") == 0;
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+                if (strcmp(name, "Probe") == 0) {
+                        ck_assert_int_gt(sd_bus_message_read(message, "v", "o", &probe), 0);
+                } else if (strcmp(name, "State") == 0) {
+                        ck_assert_int_gt(sd_bus_message_read(message, "v", "s", &text), 0);
+                        held = strcmp(text, "waiting") != 0;
+                } else {
+                        ck_assert_int_gt(sd_bus_message_skip(message, "v"), 0);
                 }
-                ck_assert_uint_le(held, 1);
+                (void) sd_bus_message_exit_container(message);
+        }
+        (void) sd_bus_message_exit_container(message);
+        return held ? probe : NULL;
+}
+
+typedef struct Held {
+        bool done;
+        unsigned per_probe[PROBES];
+} Held;
+
+static void count_held(Held *held, const char *probe) {
+        for (unsigned i = 0; probe && i < PROBES; i++)
+                held->per_probe[i] += strcmp(probe_path(id_of(i)), probe) == 0;
+}
+
+static int on_objects(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Held *held = userdata;
+        const char *name;
+
+        (void) error;
+        held->done = true;
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{oa{sa{sv}}}"), 0);
+        while (sd_bus_message_enter_container(message, 'e', "oa{sa{sv}}") > 0) {
+                ck_assert_int_gt(sd_bus_message_skip(message, "o"), 0);
+                ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "{sa{sv}}"), 0);
+                while (sd_bus_message_enter_container(message, 'e', "sa{sv}") > 0) {
+                        ck_assert_int_gt(sd_bus_message_read(message, "s", &name), 0);
+                        if (strcmp(name, STLINKD_LEASE_INTERFACE) == 0)
+                                count_held(held, read_held(message));
+                        else
+                                ck_assert_int_gt(sd_bus_message_skip(message, "a{sv}"), 0);
+                        (void) sd_bus_message_exit_container(message);
+                }
+                (void) sd_bus_message_exit_container(message);
+                (void) sd_bus_message_exit_container(message);
+        }
+        return 0;
+}
+
+/* All leases here are exclusive: of a probe's, not more than one is held, at any one time. */
+static void check_exclusion(void) {
+        sd_bus_slot *slot = NULL;
+        Held held = {};
+
+        ck_assert_int_ge(sd_bus_call_method_async(clients[0].bus, &slot, STLINKD_BUS_NAME,
+                                                  STLINKD_PATH,
+                                                  "org.freedesktop.DBus.ObjectManager",
+                                                  "GetManagedObjects", on_objects, &held, ""),
+                         0);
+        ck_assert(world_wait(&world, &held.done));
+        sd_bus_slot_unref(slot);
+        for (unsigned probe = 0; probe < PROBES; probe++) {
+                ck_assert_uint_le(held.per_probe[probe], 1);
+                held_in_all += held.per_probe[probe];
         }
 }
 
@@ -235,9 +289,10 @@ START_TEST(test_random) {
                 client_begin(&clients[client], &world);
         for (unsigned long long i = 0; i < n_events; i++) {
                 step();
-                if (i % 64 == 0)
+                if (i % 32 == 0)
                         check_exclusion();
         }
+        ck_assert_uint_gt(held_in_all, 0);
         wind_up();
         ck_assert_uint_eq(count_fds(), before);
         ck_assert_uint_eq(world_end(&world), 0);

@@ -11,6 +11,13 @@ one=066DFF000000000000000001
 start_daemon '[Access]' 'Group=daemon'
 check_soon "the probe is identified" 10 is $one free
 
+# What GetHolders tells a user.
+holders() { # user, group
+        setpriv --reuid="$1" --regid="$2" --clear-groups busctl --system call io.github.stlinkd1 \
+                /io/github/stlinkd1/probe/_3066DFF000000000000000001 io.github.stlinkd1.Probe \
+                GetHolders 'a{sv}' 0
+}
+
 # A lease ends with its command.
 check "a command runs under a lease" ctl run --probe $one -- st-info --probe
 check_match "st-info found the probe" "serial: +$one" "$output"
@@ -56,6 +63,16 @@ kill -KILL "$openocd"
 check "st-flash waited for it and works" wait "$flash"
 check_equal "what it read" 1024 "$(stat -c %s "$scratch/image")"
 
+# Whoever works under a lease is shown with it.
+spawn member "$TOP_BUILDDIR/stlinkctl" run --probe $one -- \
+        sh -c 'exec 9<>/dev/bus/usb/001/002; exec sleep 300'
+member=$spawned
+check_soon "a command opens the probe under a lease" 10 holder_is $one 'sleep '
+check "it is no stranger" is $one leased
+check_match "but works under the lease" 'Lease.*/io/github/stlinkd1/lease/' "$(holders root root)"
+kill "$member"
+check_soon "and goes with it" 10 is $one free
+
 # A node that came with a lease is taken back at its end.
 check "connect" ctl connect $one
 check_soon "the probe is free after it" 10 is $one free
@@ -63,11 +80,6 @@ check "and usable by others" st-info --probe
 check_soon "no worker is left" 10 no_worker
 
 # Who may: root, and members of the group. Looking is free, but not at others' command lines.
-holders() { # user, group
-        setpriv --reuid="$1" --regid="$2" --clear-groups busctl --system call io.github.stlinkd1 \
-                /io/github/stlinkd1/probe/_3066DFF000000000000000001 io.github.stlinkd1.Probe \
-                GetHolders 'a{sv}' 0
-}
 if setpriv --reuid=nobody --regid=nogroup --clear-groups true 2>/dev/null; then
         chmod 711 "$scratch"
         ends_badly "an ordinary user is refused" setpriv --reuid=nobody --regid=nogroup \
