@@ -89,3 +89,51 @@ const char *worker_log(void) {
         free(text);
         return buffer;
 }
+
+void wait_worker(const char *what) {
+        Usec end = now_usec(CLOCK_MONOTONIC) + 20 * USEC_PER_SEC;
+
+        while (!strstr(worker_log(), what) && now_usec(CLOCK_MONOTONIC) < end)
+                world_settle(&world, 5);
+        ck_assert_ptr_nonnull(strstr(worker_log(), what));
+}
+
+typedef struct Count {
+        bool done;
+        unsigned n;
+} Count;
+
+static int on_leases(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Count *count = userdata;
+        const char *path;
+
+        (void) error;
+        count->done = true;
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'v', "ao"), 0);
+        ck_assert_int_gt(sd_bus_message_enter_container(message, 'a', "o"), 0);
+        while (sd_bus_message_read(message, "o", &path) > 0)
+                count->n++;
+        return 0;
+}
+
+static unsigned count_leases(void) {
+        sd_bus_slot *slot = NULL;
+        Count count = {};
+
+        ck_assert_int_ge(sd_bus_call_method_async(carol.bus, &slot, STLINKD_BUS_NAME,
+                                                  probe_path(ID), "org.freedesktop.DBus.Properties",
+                                                  "Get", on_leases, &count, "ss",
+                                                  STLINKD_PROBE_INTERFACE, "Leases"),
+                         0);
+        ck_assert(world_wait(&world, &count.done));
+        sd_bus_slot_unref(slot);
+        return count.n;
+}
+
+void wait_leases(unsigned n) {
+        Usec end = now_usec(CLOCK_MONOTONIC) + 20 * USEC_PER_SEC;
+
+        while (count_leases() != n && now_usec(CLOCK_MONOTONIC) < end)
+                world_settle(&world, 5);
+        ck_assert_uint_eq(count_leases(), n);
+}

@@ -25,6 +25,9 @@ const char *state(const char *id);
 void wait_state(const char *id, const char *wanted);
 const char *lease_state(const Answer *answer);
 
+/* Wait until so many leases are held or waited for. */
+void wait_leases(unsigned n);
+
 /* Plug the probe in and wait until it is free. */
 void plug(const char *node);
 
@@ -33,3 +36,6 @@ void wait_for(Answer *answer, const char *error);
 
 /* What the workers did so far, without the node's name: "identify-begins identify-ends". */
 const char *worker_log(void);
+
+/* Wait until that has appeared in it. */
+void wait_worker(const char *what);

@@ -281,7 +281,7 @@ void world_begin(World *world) {
         ck_assert_int_eq(config_load_file("/dev/null", &world->config), 0);
         free(world->config.runtime_directory);
         ck_assert_int_ge(asprintf(&world->config.runtime_directory, "%s/run", world->directory), 0);
-        world->config.job_timeout = 500 * USEC_PER_MSEC;
+        world->config.job_timeout = 1 * USEC_PER_SEC;
         world->config.away_timeout = 200 * USEC_PER_MSEC;
         world->config.jobs_max = 4;
 }

@@ -21,7 +21,7 @@ START_TEST(test_open_and_take_back) {
         client_lease(&alice, lease.path, "Open", &again);
         wait_for(&again, "");
         client_acquire(&bob, ID, &next, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(2);
         answer_clear(&lease);
         wait_for(&next, "");
         ck_assert_str_eq(worker_log(), "identify-begins identify-ends open-begins open-ends "
@@ -54,10 +54,10 @@ START_TEST(test_lease_ends_while_opening) {
         plug("/dev/slow");
         client_acquire(&alice, ID, &lease, NULL);
         wait_for(&lease, "");
-        client_lease(&alice, lease.path, "Open", &node);
-        world_settle(&world, 20);
         client_acquire(&bob, ID, &next, WAIT, NEVER, NULL);
-        world_settle(&world, 20);
+        wait_leases(2);
+        client_lease(&alice, lease.path, "Open", &node);
+        wait_worker("open-begins");
         answer_clear(&lease);
         wait_for(&node, "LeaseLost");
         wait_for(&next, "");
@@ -75,8 +75,9 @@ START_TEST(test_unplug) {
         client_acquire(&alice, ID, &lease, NULL);
         wait_for(&lease, "");
         client_acquire(&bob, ID, &waiter, WAIT, NEVER, NULL);
+        wait_leases(2);
         client_lease(&alice, lease.path, "Open", &node);
-        world_settle(&world, 20);
+        wait_worker("open-begins");
         fake_unplug(PORT);
         wait_for(&node, "Unplugged");
         ck_assert_str_eq(state(ID), "switching");

@@ -103,6 +103,27 @@ START_TEST(test_changes_are_coalesced) {
 }
 END_TEST
 
+/* Also those of events that come right after one another. */
+START_TEST(test_changes_of_a_turn_are_coalesced) {
+        Announcement seen;
+        Answer first, second;
+
+        plug(NODE);
+        watch(&seen);
+        client_acquire(&alice, ID, &first, "waiting", "s", "object", NULL);
+        client_acquire(&bob, ID, &second, WAIT, NEVER, "waiting", "s", "object", NULL);
+        ck_assert_int_ge(sd_bus_flush(alice.bus), 0);
+        ck_assert_int_ge(sd_bus_flush(bob.bus), 0);
+        (void) usleep(200000); /* both are there when the loop turns */
+        wait_for(&first, "");
+        wait_for(&second, "");
+        world_settle(&world, 50);
+        ck_assert_uint_eq(seen.changed, 1);
+        answer_clear(&second);
+        answer_clear(&first);
+}
+END_TEST
+
 START_TEST(test_used_probe_is_not_touched) {
         pid_t init = 1;
 
@@ -128,9 +149,14 @@ static const struct {
         { "/dev/closed", "free" },
 };
 
+static bool has_worker(void) {
+        return system("pgrep -P $PPID -x fake-worker >/dev/null") == 0;
+}
+
 START_TEST(test_bad_worker) {
         fake_plug(PORT, bad_workers[_i].node, ID);
         wait_state(ID, bad_workers[_i].state);
+        ck_assert(!has_worker());
         /* Somebody used it, and it may be better now. */
         fake_unplug(PORT);
         plug(NODE);
@@ -138,7 +164,7 @@ START_TEST(test_bad_worker) {
 END_TEST
 
 START_TEST(test_many_at_once) {
-        for (unsigned i = 0; i < 40; i++) {
+        for (unsigned i = 0; i < 60; i++) {
                 char port[16], node[32], serial[32];
 
                 (void) snprintf(port, sizeof(port), "1-1.%u", i);
@@ -146,8 +172,8 @@ START_TEST(test_many_at_once) {
                 (void) snprintf(serial, sizeof(serial), "066DFF4951775148671616%02X", i);
                 fake_plug(port, node, serial);
         }
-        /* Four at a time, they take 1 s, which is more than the deadline of each. */
-        for (unsigned i = 0; i < 40; i++) {
+        /* Four at a time, they take 1.5 s, which is more than the deadline of each. */
+        for (unsigned i = 0; i < 60; i++) {
                 char serial[32];
 
                 (void) snprintf(serial, sizeof(serial), "066DFF4951775148671616%02X", i);
@@ -192,7 +218,7 @@ START_TEST(test_queue) {
         client_acquire(&alice, ID, &first, NULL);
         wait_for(&first, "");
         client_acquire(&bob, ID, &second, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(2);
         client_acquire(&carol, ID, &third, WAIT, NEVER, "waiting", "s", "object", NULL);
         wait_for(&third, "");
         ck_assert_str_eq(lease_state(&third), "waiting");
@@ -234,9 +260,9 @@ START_TEST(test_waiter_leaves) {
         client_acquire(&alice, ID, &first, NULL);
         wait_for(&first, "");
         client_acquire(&bob, ID, &second, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(2);
         client_acquire(&carol, ID, &third, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(3);
         client_end(&bob);
         sd_bus_slot_unref(second.slot);
         answer_clear(&first);
@@ -270,12 +296,12 @@ START_TEST(test_stranger) {
 
         plug(NODE);
         fake_use(NODE, &init, 1, true);
-        world_settle(&world, 50);
+        wait_state(ID, "claimed");
         client_acquire(&alice, ID, &first, NULL);
         wait_for(&first, "Busy");
         ck_assert_ptr_nonnull(strstr(first.message, "pid 1)"));
         client_acquire(&alice, ID, &second, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(1);
         ck_assert(!second.done);
         fake_use(NODE, &init, 1, false); /* still open, but no longer claimed */
         wait_for(&second, "");
@@ -303,7 +329,7 @@ START_TEST(test_member_outlives_lease) {
         world_settle(&world, 50);
         ck_assert_str_eq(state(ID), "leased");
         client_acquire(&bob, ID, &second, WAIT, NEVER, NULL);
-        world_settle(&world, 50);
+        wait_leases(2);
         answer_clear(&first);
         wait_state(ID, "claimed");
         ck_assert(!second.done);
@@ -319,8 +345,7 @@ START_TEST(test_acquire_while_being_read) {
         Answer first;
 
         fake_plug(PORT, "/dev/slow", ID);
-        while (strcmp(worker_log(), "identify-begins") != 0)
-                world_settle(&world, 5);
+        wait_worker("identify-begins");
         client_acquire(&alice, ID, &first, NULL);
         wait_for(&first, "");
         ck_assert_str_eq(worker_log(), "identify-begins identify-ends");
@@ -365,7 +390,7 @@ START_TEST(test_quota) {
         client_acquire(&alice, ID, &first, NULL);
         wait_for(&first, "");
         client_acquire(&alice, ID, &second, WAIT, NEVER, NULL);
-        world_settle(&world, 20);
+        wait_leases(2);
         ck_assert(!second.done);
         client_acquire(&alice, ID, &third, WAIT, NEVER, NULL);
         wait_for(&third, "QuotaExceeded");
@@ -392,6 +417,7 @@ int main(void) {
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_plug_and_unplug);
         tcase_add_test(tcase, test_changes_are_coalesced);
+        tcase_add_test(tcase, test_changes_of_a_turn_are_coalesced);
         tcase_add_test(tcase, test_used_probe_is_not_touched);
         tcase_add_loop_test(tcase, test_bad_worker, 0, (int) ELEMENTSOF(bad_workers));
         tcase_add_test(tcase, test_many_at_once);
