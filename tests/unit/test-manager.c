@@ -69,7 +69,6 @@ START_TEST(test_plug_and_unplug) {
 
         watch(&seen);
         fake_plug(PORT, NODE, ID);
-        ck_assert_str_eq(state(ID), "identifying");
         wait_state(ID, "free");
         world_settle(&world, 50);
         ck_assert_uint_eq(seen.added, 1);
@@ -79,6 +78,20 @@ START_TEST(test_plug_and_unplug) {
         fake_unplug(PORT);
         wait_state(ID, "");
         ck_assert_uint_eq(seen.removed, 1);
+}
+END_TEST
+
+/* It can be looked at while it is being read, and is announced once that is over. */
+START_TEST(test_shown_before_announced) {
+        Announcement seen;
+
+        watch(&seen);
+        fake_plug(PORT, "/dev/wedged", ID);
+        wait_state(ID, "identifying");
+        ck_assert_uint_eq(seen.added, 0);
+        wait_state(ID, "not-answering");
+        world_settle(&world, 50);
+        ck_assert_uint_eq(seen.added, 1);
 }
 END_TEST
 
@@ -416,6 +429,7 @@ int main(void) {
         tcase_add_checked_fixture(tcase, cast_begin, cast_end);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_plug_and_unplug);
+        tcase_add_test(tcase, test_shown_before_announced);
         tcase_add_test(tcase, test_changes_are_coalesced);
         tcase_add_test(tcase, test_changes_of_a_turn_are_coalesced);
         tcase_add_test(tcase, test_used_probe_is_not_touched);
