@@ -129,7 +129,7 @@ static void lease_entry_show(LeaseEntry *entry) {
 
 static void perform_queued(LeaseEntry *entry) {
         lease_entry_show(entry);
-        if (entry->answer_early)
+        if (entry->answer_early && !entry->impatient)
                 answer(entry);
 }
 

@@ -359,9 +359,10 @@ START_TEST(test_acquire_while_being_read) {
 
         fake_plug(PORT, "/dev/slow", ID);
         wait_worker("identify-begins");
-        client_acquire(&alice, ID, &first, NULL);
+        client_acquire(&alice, ID, &first, "waiting", "s", "object", NULL);
         wait_for(&first, "");
         ck_assert_str_eq(worker_log(), "identify-begins identify-ends");
+        ck_assert_str_eq(lease_state(&first), "held"); /* it had not asked to wait */
         answer_clear(&first);
 }
 END_TEST
