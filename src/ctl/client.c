@@ -114,19 +114,31 @@ ExitCode client_open(sd_bus **ret) {
         return EXIT_CODE_NO_DAEMON;
 }
 
-ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot) {
+ExitCode client_load(sd_bus *bus, bool with_manager, Snapshot **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = client_fetch(bus, with_manager, &error, ret);
+
+        if (r >= 0)
+                return EXIT_CODE_OK;
+        /* Whoever may not even look is stopped by the bus, whose message helps nobody. */
+        if (sd_bus_error_has_name(&error, SD_BUS_ERROR_ACCESS_DENIED)) {
+                client_say("The system bus does not let you talk to stlinkd.");
+                client_say_more("Is its policy installed?  ls "
+                                "/usr/share/dbus-1/system.d/" STLINKD_BUS_NAME ".conf");
+                return EXIT_CODE_DENIED;
+        }
+        return client_report(&error, r);
+}
+
+ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         ExitCode code = client_open(&bus);
-        int r;
 
-        if (code != EXIT_CODE_OK)
-                return code;
-        r = client_fetch(bus, with_manager, &error, ret_snapshot);
-        if (r < 0)
-                return client_report(&error, r);
-        *ret_bus = TAKE_PTR(bus);
-        return EXIT_CODE_OK;
+        if (code == EXIT_CODE_OK)
+                code = client_load(bus, with_manager, ret_snapshot);
+        if (code == EXIT_CODE_OK)
+                *ret_bus = TAKE_PTR(bus);
+        return code;
 }
 
 static void say_candidates(const Snapshot *snapshot, ProbeView *const *probes, size_t n) {
@@ -170,17 +182,13 @@ static bool is_start_failure(const char *name) {
                strncmp(name, "org.freedesktop.systemd1.", 25) == 0;
 }
 
+/* What the daemon's own messages do not say already. */
 static const char *next_step(ExitCode code) {
         switch (code) {
         case EXIT_CODE_BUSY:
                 return "Wait for it:  stlinkctl run --wait -- COMMAND";
-        case EXIT_CODE_DENIED:
-                return "Members of group stlink may:  sudo usermod -aG stlink $USER  (then log in "
-                       "anew)";
         case EXIT_CODE_NO_DAEMON:
                 return "See why:  journalctl -u stlinkd";
-        case EXIT_CODE_NOT_ANSWERING:
-                return "Unplug the probe and plug it in again.";
         default:
                 return NULL;
         }

@@ -23,6 +23,9 @@ ExitCode client_open(sd_bus **ret);
 /* Ask for all objects, and with_manager for the manager's properties in the same go. */
 int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot **ret);
 
+/* Fetch, and report when that fails. */
+ExitCode client_load(sd_bus *bus, bool with_manager, Snapshot **ret);
+
 /* Connect and fetch, and report what fails. With an exit code other than EXIT_CODE_OK nothing
  * is returned. */
 ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot);

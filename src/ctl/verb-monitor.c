@@ -305,17 +305,15 @@ static int watch(Monitor *monitor) {
 
 /* The matches are with the bus before the question is, so nothing is missed in between. */
 static ExitCode begin(Monitor *monitor) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitCode code = client_open(&monitor->bus);
         int r;
 
         if (code != EXIT_CODE_OK)
                 return code;
         r = listen_to_signals(monitor);
-        if (r >= 0)
-                r = client_fetch(monitor->bus, /* with_manager= */ false, &error,
-                                 &monitor->snapshot);
-        return r < 0 ? client_report(&error, r) : EXIT_CODE_OK;
+        if (r < 0)
+                return client_report(NULL, r);
+        return client_load(monitor->bus, /* with_manager= */ false, &monitor->snapshot);
 }
 
 static void monitor_done(Monitor *monitor) {

@@ -92,15 +92,20 @@ busy|$busy|4|123|$wait_hint
 waited in vain|io.github.stlinkd1.Error.Timeout|4|123|$wait_hint
 too many|io.github.stlinkd1.Error.QuotaExceeded|4|123|$wait_hint
 unplugged meanwhile|io.github.stlinkd1.Error.Unplugged|3|122|
-not answering|io.github.stlinkd1.Error.NotAnswering|7|120|Unplug the probe and plug it in again.
+not answering|io.github.stlinkd1.Error.NotAnswering|7|120|
 a lost lease|io.github.stlinkd1.Error.LeaseLost|9|120|
-not permitted|org.freedesktop.DBus.Error.AccessDenied|5|124|Members of group stlink may:  sudo usermod -aG stlink \$USER  (then log in anew)
+not permitted|org.freedesktop.DBus.Error.AccessDenied|5|124|
 an option it does not know|org.freedesktop.DBus.Error.InvalidArgs|1|120|
 an error of no known name|com.example.Whatever|1|120|
 EOF
 tell 'fail - - -' "fail GetManagedObjects org.freedesktop.DBus.Error.NoReply It sleeps."
 expect "a daemon that hangs" 6 "stlinkctl: stlinkd does not answer: It sleeps.
 See why:  journalctl -u stlinkd" list
+tell 'fail GetManagedObjects org.freedesktop.DBus.Error.AccessDenied Rejected send message, 0 matched rules'
+for verb in status list monitor; do
+        expect "a bus without our policy, for $verb" 5 "stlinkctl: The system bus does not let you talk to stlinkd.
+Is its policy installed?  ls /usr/share/dbus-1/system.d/io.github.stlinkd1.conf" $verb
+done
 tell 'fail GetManagedObjects org.freedesktop.systemd1.LoadFailed Unit is broken.'
 expect "a daemon that does not start" 6 "stlinkctl: stlinkd does not start: Unit is broken.
 See why:  journalctl -u stlinkd" list

@@ -93,7 +93,15 @@ sim set 2 condition=ok state=wedged >/dev/null
 ctl connect 1-2
 check_equal "a wedged probe: exit code" 7 "$status"
 check_match "a wedged probe is to be plugged in again" 'Unplug' "$err"
-sim set 2 state=ok >/dev/null
+sim set 2 state=ok latency=500ms >/dev/null
+background hasty "$TOP_BUILDDIR/stlinkctl" connect 1-2
+hasty=$job
+wait_until 20 state 1-2 leased
+kill -INT "$hasty"
+ended "$hasty"
+check_equal "connect can be interrupted" 130 "$status"
+check_soon "and gives the probe back" 20 state 1-2 free
+sim set 2 latency=0 >/dev/null
 sim unplug 2 >/dev/null
 check_soon "unplugged" 30 eval '! state 1-2 free'
 ctl connect 37FF
