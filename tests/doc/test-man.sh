@@ -14,7 +14,7 @@ page() { # NAME: path of the page, from the build or from a release
 }
 
 text() { # NAME: the page as plain text
-        mandoc -Tascii "$(page "$1")" | col -bx
+        mandoc -Tascii "$(page "$1")" | sed 's/.\x08//g'
 }
 
 # scdoc begins each section with a paragraph of its own, which mandoc drops: that alone is fine.

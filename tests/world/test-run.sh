@@ -184,9 +184,14 @@ test_all() {
 who=$(id -un)
 test_all
 
-if [ "$(id -u)" -eq 0 ]; then
+ordinary=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all)
+if [ "$(id -u)" -ne 0 ]; then
+        skip "as another user" "only root can become one"
+elif ! "${ordinary[@]}" unshare --user true; then
+        skip "as another user" "ordinary users may not make user namespaces here (or it is a chroot)"
+else
         who=ordinary
-        as=(setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all)
+        as=("${ordinary[@]}")
         test_all
         script v2 'id -u'
         check_equal "an ordinary user stays himself" 65534 "$output"
@@ -194,8 +199,6 @@ if [ "$(id -u)" -eq 0 ]; then
         sim --as-root -- id -u
         check_equal "unless he asks to be root" 0 "$output"
         as=()
-else
-        skip "as another user" "only root can become one"
 fi
 
 # A socket for those outside.
