@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -153,4 +156,23 @@ bool can_use_fanotify(void) {
         gate_free(probe);
         sd_event_unref(loop);
         return r >= 0;
+}
+
+void keep_alone(void) {
+        int status = 0;
+        pid_t pid;
+
+        if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
+                return;
+        pid = fork();
+        if (pid > 0) {
+                waitpid(pid, &status, 0);
+                /* Not exit(): no process can be made any more, as a leak checker would. */
+                _exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+        }
+        if (pid < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("proc", "/proc", "proc", 0, NULL) < 0) {
+                printf("cannot keep alone: %m\n");
+                exit(99);
+        }
 }

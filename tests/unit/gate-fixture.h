@@ -23,6 +23,10 @@ void start_fanotify(void);
 void start_fanotify_device(void);
 void stop(void);
 
+/* Go on among processes of our own, where we may: others that have a device of the same number
+ * open would be seen, such as another run of this test. */
+void keep_alone(void);
+
 /* Whether this process may do so; if not, says why. */
 bool can_make_devices(void);
 bool can_use_fanotify(void);

@@ -531,11 +531,16 @@ static TCase *make_tests(const char *name, void (*setup)(void)) {
 }
 
 int main(void) {
-        Suite *suite = suite_create("gate");
-        bool devices = can_make_devices(), fanotify = can_use_fanotify();
-        SRunner *runner = srunner_create(suite);
+        bool devices, fanotify;
+        SRunner *runner;
+        Suite *suite;
         int failed;
 
+        keep_alone();
+        devices = can_make_devices();
+        fanotify = can_use_fanotify();
+        suite = suite_create("gate");
+        runner = srunner_create(suite);
         suite_add_tcase(suite, make_tests("poll", start_poll));
         if (devices)
                 suite_add_tcase(suite, make_tests("poll-device", start_poll_device));
