@@ -94,7 +94,8 @@ static void send_message(UsbipLink *link, const uint8_t *header, const uint8_t *
         if (sent < USBIP_HEADER_SIZE)
                 queue_output(link, header + sent, USBIP_HEADER_SIZE - sent);
         sent = sent > USBIP_HEADER_SIZE ? sent - USBIP_HEADER_SIZE : 0;
-        queue_output(link, data + sent, size - sent);
+        if (sent < size) /* data may be NULL when there is none */
+                queue_output(link, data + sent, size - sent);
 }
 
 static void flush_output(UsbipLink *link) {
