@@ -5,6 +5,7 @@
 
 #include "bus/bus.h"
 #include "bus/names.h"
+#include "bus/polkit.h"
 
 /* Shared by the vtable files, one per noun. The object that sd-bus hands to getters is a view:
  * plain members that the vtable reaches by offset, filled in when the object is looked up. One
@@ -34,6 +35,7 @@ struct Bus {
         sd_bus *connection;
         const BusOps *ops;
         void *userdata;
+        Polkit *polkit;
         sd_bus_slot *slots[8];
         size_t n_slots;
         sd_event_source *flush;
@@ -62,6 +64,13 @@ void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]);
 
 /* Who sent this; -EACCES, with error filled in, when the bus does not say. */
 int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error);
+
+/* Whether the caller may do something to a probe: polkit says so, or the daemon where there is no
+ * polkit. 1: he may. 0: polkit is being asked; the method returns 1, and is called again with the
+ * same message once the answer is there, so it must not have changed anything yet. A refusal is
+ * a negative errno, with error filled in. */
+int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,
+                  const Probe *probe, sd_bus_error *error);
 
 /* Read an a{sv}. Each known option has a signature and a function that reads its value. An
  * unknown name and a wrong type are -EINVAL, with error filled in. */

@@ -12,6 +12,9 @@ int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error
         int r;
 
         r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds);
+        /* What was read from /proc may be another process's by now. */
+        if (r >= 0 && sd_bus_creds_get_augmented_mask(creds) != 0)
+                r = -EACCES;
         if (r >= 0)
                 r = sd_bus_creds_get_euid(creds, &caller.uid);
         /* A credential that is missing counts as a refusal, never as user 0. */

@@ -171,9 +171,9 @@ static int append_holder(sd_bus_message *reply, const BusHolder *holder, bool wi
         return sd_bus_message_close_container(reply);
 }
 
-/* caller is NULL when nobody may see a command line. */
+/* caller is NULL when nobody may see a command line; all is whether he may see everybody's. */
 static int append_holders(sd_bus_message *reply, Bus *bus, const Probe *probe,
-                          const BusCaller *caller) {
+                          const BusCaller *caller, bool all) {
         BusHolder holder;
         int r;
 
@@ -181,9 +181,9 @@ static int append_holders(sd_bus_message *reply, Bus *bus, const Probe *probe,
         if (r < 0)
                 return r;
         for (size_t i = 0; bus->ops->holder_at(bus->userdata, probe, i, &holder); i++) {
-                bool own = caller && (caller->uid == 0 || caller->uid == holder.process->uid);
+                bool own = caller && caller->uid == holder.process->uid;
 
-                r = append_holder(reply, &holder, own);
+                r = append_holder(reply, &holder, own || all);
                 if (r < 0)
                         return r;
         }
@@ -196,7 +196,7 @@ static int get_holders(sd_bus *connection, const char *path, const char *interfa
         ProbeView *view = userdata;
 
         (void) connection, (void) path, (void) interface, (void) property, (void) error;
-        return append_holders(reply, view->bus, view->probe, NULL);
+        return append_holders(reply, view->bus, view->probe, NULL, false);
 }
 
 static int get_leases(sd_bus *connection, const char *path, const char *interface,
@@ -333,26 +333,45 @@ static int method_acquire(sd_bus_message *message, void *userdata, sd_bus_error 
         r = bus_caller_read(message, &caller, error);
         if (r < 0)
                 return r;
+        r = bus_authorize(bus, message, &caller, BUS_ACTION_LEASE, probe, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
         r = bus->ops->acquire(bus->userdata, probe, &options, &caller, message, error);
         return r < 0 ? r : 1;
 }
 
+/* An int is what sd-bus reads a boolean into. */
+static int read_see_all(sd_bus_message *message, void *options, sd_bus_error *error) {
+        (void) error;
+        return sd_bus_message_read(message, "b", (int *) options);
+}
+
+static const BusOption get_holders_options[] = { { "see-all", "b", read_see_all } };
+
 static int method_get_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         ProbeView *view = userdata;
+        int see_all = false;
         BusCaller caller;
         int r;
 
-        r = bus_options_read(message, NULL, 0, NULL, error);
+        r = bus_options_read(message, get_holders_options, ELEMENTSOF(get_holders_options),
+                             &see_all, error);
         if (r < 0)
                 return r;
         r = bus_caller_read(message, &caller, error);
         if (r < 0)
                 return r;
+        if (see_all) {
+                r = bus_authorize(view->bus, message, &caller, BUS_ACTION_SEE_ALL, view->probe,
+                                  error);
+                if (r <= 0)
+                        return r < 0 ? r : 1;
+        }
         r = sd_bus_message_new_method_return(message, &reply);
         if (r < 0)
                 return r;
-        r = append_holders(reply, view->bus, view->probe, &caller);
+        r = append_holders(reply, view->bus, view->probe, &caller, see_all || caller.uid == 0);
         if (r < 0)
                 return r;
         return sd_bus_message_send(reply);

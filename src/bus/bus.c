@@ -225,7 +225,8 @@ static int add_objects(Bus *bus) {
                                           bus_lease_enumerate, bus);
 }
 
-int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, void *userdata, Bus **ret) {
+int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, const PolkitLimits *limits,
+            void *userdata, Bus **ret) {
         _cleanup_(bus_freep) Bus *bus = calloc(1, sizeof(*bus));
         int r;
 
@@ -235,6 +236,9 @@ int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, void *userda
         bus->connection = sd_bus_ref(connection);
         bus->ops = ops;
         bus->userdata = userdata;
+        r = polkit_new(connection, limits, &bus->polkit);
+        if (r < 0)
+                return r;
         r = add_flush(bus, event);
         if (r < 0)
                 return r;
@@ -250,6 +254,7 @@ Bus *bus_free(Bus *bus) {
                 return NULL;
         for (size_t i = 0; i < bus->n_slots; i++)
                 sd_bus_slot_unref(bus->slots[i]);
+        polkit_free(bus->polkit);
         sd_event_source_disable_unref(bus->flush);
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
         dirty_free(dirty);

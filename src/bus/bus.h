@@ -5,15 +5,17 @@
 #include <systemd/sd-event.h>
 
 #include "bus/ops.h"
+#include "bus/polkit.h"
 
 /* stlinkd's objects on a bus connection, and the signals that they send. */
 
 typedef struct Bus Bus;
 
 /* Register all objects on a connection, which stays the caller's; ops and userdata must outlive
- * the Bus. Signals of changes are collected and sent from the event loop. 0 or a negative
- * errno. */
-int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, void *userdata, Bus **ret);
+ * the Bus. Signals of changes are collected and sent from the event loop. limits are those of
+ * asking polkit. 0 or a negative errno. */
+int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, const PolkitLimits *limits,
+            void *userdata, Bus **ret);
 Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free)
 

@@ -24,6 +24,10 @@
 #define STLINKD_ERROR_NOT_ANSWERING  STLINKD_ERROR_PREFIX "NotAnswering"
 #define STLINKD_ERROR_QUOTA_EXCEEDED STLINKD_ERROR_PREFIX "QuotaExceeded"
 
+/* What polkit is asked, in systemd/io.github.stlinkd1.policy. */
+#define STLINKD_ACTION_LEASE   STLINKD_BUS_NAME ".lease"
+#define STLINKD_ACTION_SEE_ALL STLINKD_BUS_NAME ".see-all"
+
 /* Interfaces that others defined. */
 #define LOG_CONTROL_PATH      "/org/freedesktop/LogControl1"
 #define LOG_CONTROL_INTERFACE "org.freedesktop.LogControl1"

@@ -50,6 +50,13 @@ typedef struct BusCaller {
         const char *name; /* unique bus name */
 } BusCaller;
 
+/* What not everybody may do. */
+typedef enum BusAction {
+        BUS_ACTION_LEASE,   /* take a lease */
+        BUS_ACTION_SEE_ALL, /* see other users' command lines */
+        _BUS_ACTION_MAX,
+} BusAction;
+
 typedef struct BusOps {
         const char *(*gate)(void *userdata);
         const char *(*enforcement)(void *userdata);
@@ -65,8 +72,14 @@ typedef struct BusOps {
         LeaseId (*lease_next)(void *userdata, const Probe *probe, LeaseId previous);
         bool (*lease_find)(void *userdata, LeaseId id, BusLease *ret);
 
-        /* These three answer the message themselves, now or later, and return 0; or they
-         * return a negative errno, with error filled in, and nothing has happened. */
+        /* On a machine without polkit: 0 when the caller may, or a negative errno with error
+         * filled in that says who may. */
+        int (*allow)(void *userdata, BusAction action, const BusCaller *caller,
+                     sd_bus_error *error);
+
+        /* The caller may, that is settled before. These three answer the message themselves, now or
+         * later, and return 0; or they return a negative errno, with error filled in, and nothing
+         * has happened. */
         int (*acquire)(void *userdata, const Probe *probe, const AcquireOptions *options,
                        const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*release)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "bus/names.h"
 #include "ctl/client.h"
 #include "ctl/describe.h"
@@ -130,6 +132,13 @@ ExitCode client_load(sd_bus *bus, bool with_manager, Snapshot **ret) {
         return client_report(&error, r);
 }
 
+void client_ask_password(sd_bus *bus, bool allowed) {
+        /* The terminal that controls us, wherever stdin and stdout lead. */
+        _cleanup_close_ int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+        (void) sd_bus_set_allow_interactive_authorization(bus, allowed && terminal >= 0);
+}
+
 ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         ExitCode code = client_open(&bus);
@@ -183,7 +192,9 @@ static bool is_start_failure(const char *name) {
 }
 
 /* What the daemon's own messages do not say already. */
-static const char *next_step(ExitCode code) {
+static const char *next_step(ExitCode code, const char *name) {
+        if (name && strcmp(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0)
+                return "At a terminal, and without --no-ask-password, you are asked for it.";
         switch (code) {
         case EXIT_CODE_BUSY:
                 return "Wait for it:  stlinkctl run --wait -- COMMAND";
@@ -211,7 +222,7 @@ ExitCode client_report(const sd_bus_error *error, int r) {
                 client_say("stlinkd does not answer: %s", name ? error->message : strerror(-r));
         else
                 client_say("%s", name && error->message ? error->message : strerror(-r));
-        next = next_step(code);
+        next = next_step(code, name);
         if (next)
                 client_say_more("%s", next);
         return code == EXIT_CODE_OK || code == EXIT_CODE_USAGE ? EXIT_CODE_FAILURE : code;

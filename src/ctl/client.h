@@ -20,6 +20,10 @@
 /* Connect to the system bus, and report when that fails. */
 ExitCode client_open(sd_bus **ret);
 
+/* Whether the daemon may have a password asked for on behalf of what this connection calls: only
+ * if allowed, and if there is a terminal and so somebody to be asked. */
+void client_ask_password(sd_bus *bus, bool allowed);
+
 /* Ask for all objects, and with_manager for the manager's properties in the same go. */
 int client_fetch(sd_bus *bus, bool with_manager, sd_bus_error *reterr, Snapshot **ret);
 

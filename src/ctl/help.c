@@ -25,6 +25,7 @@ static const Line lines[] = {
         { "-p --probe=PROBE", "Which probe (run, connect)" },
         { "   --wait[=TIME]", "Wait until it is free, at most so long (run, connect)" },
         { "   --reason=TEXT", "Tell others what you use it for (run, connect)" },
+        { "   --no-ask-password", "Do not ask for a password (run, connect)" },
         { "   --until=tree|main", "Keep the lease until all that COMMAND started has" },
         { "", "ended (tree, the default), or COMMAND itself (run)" },
         { "-h --help", "Show this help" },

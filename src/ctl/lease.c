@@ -10,8 +10,8 @@
 #include "ctl/lease.h"
 #include "ctl/properties.h"
 
-/* Whoever is asked whether he allows it may have to be woken first. */
-#define ACQUIRE_TIMEOUT (120 * USEC_PER_SEC)
+/* Somebody may have to type a password first, for which the daemon gives him two minutes. */
+#define ACQUIRE_TIMEOUT (150 * USEC_PER_SEC)
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
 
 #define LEASE_SIGNALS \
@@ -135,8 +135,6 @@ static int make_call(sd_bus *bus, const char *probe, Usec wait, const char *reas
         int r = sd_bus_message_new_method_call(bus, &call, STLINKD_BUS_NAME, probe,
                                                STLINKD_PROBE_INTERFACE, "Acquire");
 
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(call, 1);
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'a', "{sv}");
         if (r >= 0 && reason)

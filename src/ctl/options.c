@@ -18,6 +18,7 @@ static const struct option table[] = {
         { "wait", optional_argument, NULL, OPTION_WAIT },
         { "reason", required_argument, NULL, OPTION_REASON },
         { "until", required_argument, NULL, OPTION_UNTIL },
+        { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "help", no_argument, NULL, OPTION_HELP },
         { "version", no_argument, NULL, OPTION_VERSION },
         {},
@@ -77,6 +78,9 @@ static int set_option(Options *options, int option, const char *value) {
                         return -EINVAL;
                 }
                 options->reason = value;
+                break;
+        case OPTION_NO_ASK_PASSWORD:
+                options->no_ask_password = true;
                 break;
         case OPTION_UNTIL:
                 return set_until(options, value);

@@ -23,12 +23,14 @@ typedef enum Option {
         OPTION_UNTIL = 1 << 13,
         OPTION_HELP = 1 << 14,
         OPTION_VERSION = 1 << 15,
+        OPTION_NO_ASK_PASSWORD = 1 << 16,
 } Option;
 
 typedef struct Options {
         unsigned given; /* mask of Option */
         bool json;
         bool legend;
+        bool no_ask_password;
         const char *probe; /* NULL: the only one there is */
         Usec wait;         /* 0: not at all; USEC_INFINITY: without end */
         const char *reason;

@@ -214,7 +214,9 @@ int verb_connect(int n, char **words, const Options *options) {
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, n > 0 ? words[0] : options->probe, &probe);
-        if (code == EXIT_CODE_OK)
+        if (code == EXIT_CODE_OK) {
+                client_ask_password(bus, !options->no_ask_password);
                 code = obtain_lease(bus, probe, wait, reason, &connection.lease);
+        }
         return code == EXIT_CODE_OK ? connect_target(&connection, probe, options->json) : code;
 }

@@ -26,8 +26,10 @@ int verb_run(int n, char **words, const Options *options) {
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, options->probe, &probe);
-        if (code == EXIT_CODE_OK)
+        if (code == EXIT_CODE_OK) {
+                client_ask_password(bus, !options->no_ask_password);
                 code = obtain_lease(bus, probe, options->wait, reason, &lease);
+        }
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
         return wrapper_run(bus, lease, words, options->until);

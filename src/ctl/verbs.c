@@ -5,14 +5,16 @@
 #include "base/macro.h"
 #include "ctl/verbs.h"
 
+/* Of the verbs that take a probe. */
+#define LEASE_OPTIONS (OPTION_PROBE | OPTION_WAIT | OPTION_REASON | OPTION_NO_ASK_PASSWORD)
+
 /* The first is the one without a name. */
 static const Verb verbs[] = {
         { "status", 0, -1, OPTION_JSON, false, verb_status },
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
-        { "run", 1, -1, OPTION_PROBE | OPTION_WAIT | OPTION_REASON | OPTION_UNTIL, true, verb_run },
-        { "connect", 0, 1, OPTION_JSON | OPTION_PROBE | OPTION_WAIT | OPTION_REASON, false,
-          verb_connect },
+        { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL, true, verb_run },
+        { "connect", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_connect },
 };
 
 const Verb *verb_at(size_t index) {

@@ -9,7 +9,7 @@
 /* stlinkd.conf. */
 
 typedef struct Config {
-        char *group;             /* [Access] Group: who may take leases */
+        char *group;             /* [Access] Group: who may take leases without polkit */
         char *runtime_directory; /* [Daemon] RuntimeDirectory */
         GateKind gate;           /* [Daemon] Gate; _GATE_KIND_MAX: the best there is */
         Usec job_timeout;        /* [Probes] JobTimeout: for one worker, from its start */

@@ -106,6 +106,7 @@ int manager_elapse_leases(Manager *manager, Usec now);
 void manager_tell_leased(Manager *manager, uint32_t number);
 
 /* manager-request.c: what clients ask for. */
+int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);
 int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *options,
                     const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
 int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,

@@ -75,6 +75,7 @@ const BusOps manager_ops = {
         .holder_at = view_holder_at,
         .lease_next = view_lease_next,
         .lease_find = view_lease_find,
+        .allow = manager_allow,
         .acquire = manager_acquire,
         .release = manager_release,
         .open = manager_open,

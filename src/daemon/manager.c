@@ -8,6 +8,9 @@
 #include "base/log.h"
 #include "daemon/manager-internal.h"
 
+/* Long enough to find a password and type it. stlinkctl waits a little longer. */
+#define POLKIT_TIMEOUT (120 * USEC_PER_SEC)
+
 /* --- performing --------------------------------------------------------------------------- */
 
 /* What "systemctl status" shows. */
@@ -93,6 +96,8 @@ void manager_perform(Manager *manager) {
 
 static int manager_set_up(Manager *manager, const char *worker) {
         const Config *config = manager->config;
+        /* Who waits for polkit may soon wait for a probe. */
+        const PolkitLimits limits = { .timeout = POLKIT_TIMEOUT, .pending = config->quota.waiting };
         int r;
 
         r = probe_table_new(config->away_timeout, &manager->probes);
@@ -115,7 +120,8 @@ static int manager_set_up(Manager *manager, const char *worker) {
         r = job_runner_new(manager->event, manager->gate, worker, config->jobs_max, &manager->jobs);
         if (r < 0)
                 return r;
-        r = bus_new(manager->connection, manager->event, &manager_ops, manager, &manager->bus);
+        r = bus_new(manager->connection, manager->event, &manager_ops, &limits, manager,
+                    &manager->bus);
         if (r < 0)
                 return log_error_errno(r, "Cannot put objects on the bus");
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);

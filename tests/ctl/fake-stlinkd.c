@@ -368,6 +368,8 @@ static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
                 return 0;
         if (strcmp(member, "Acquire") == 0 || strcmp(member, "Open") == 0)
                 say_options(member, call);
+        if (sd_bus_message_get_allow_interactive_authorization(call) > 0)
+                say("%s may ask for a password", member);
         if (strcmp(member, fake->fail_method) == 0)
                 check(sd_bus_reply_method_errorf(call, fake->fail_name, "%s", fake->fail_text),
                       "reply");

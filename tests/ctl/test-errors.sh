@@ -5,7 +5,7 @@
 # deadline: 120
 # shellcheck source=fake.sh
 . "${0%/*}/fake.sh"
-need dbus-daemon
+need dbus-daemon script setsid
 busy='io.github.stlinkd1.Error.Busy'
 
 expect() { # NAME CODE MESSAGE ARGUMENT...: MESSAGE is all of stderr
@@ -32,6 +32,7 @@ usage "Unknown option '--nonsense'." status --nonsense
 usage "Unknown option '-x'." list -x
 usage "Option '--probe' needs a value." run --probe
 usage "Option '--json' takes no value." status --json=yes
+usage "Option '--no-ask-password' means nothing to 'list'." list --no-ask-password
 usage "Option '--until' means nothing to 'status'." status --until=main
 usage "Option '--no-legend' means nothing to 'monitor'." monitor --no-legend
 usage "Option '--json' means nothing to 'run'." run --json true
@@ -95,9 +96,24 @@ unplugged meanwhile|io.github.stlinkd1.Error.Unplugged|3|122|
 not answering|io.github.stlinkd1.Error.NotAnswering|7|120|
 a lost lease|io.github.stlinkd1.Error.LeaseLost|9|120|
 not permitted|org.freedesktop.DBus.Error.AccessDenied|5|124|
+a password is needed|org.freedesktop.DBus.Error.InteractiveAuthorizationRequired|5|124|At a terminal, and without --no-ask-password, you are asked for it.
 an option it does not know|org.freedesktop.DBus.Error.InvalidArgs|1|120|
 an error of no known name|com.example.Whatever|1|120|
 EOF
+
+# Somebody is asked for a password only where there is somebody.
+may_ask() { # CMD...
+        local before
+        before=$(grep -c '^Acquire may ask' "$scratch/fake.log")
+        timeout 60 "$@" >/dev/null 2>&1 </dev/null
+        tell 'fail Acquire org.freedesktop.DBus.Error.AccessDenied Not you.'
+        [ "$(grep -c '^Acquire may ask' "$scratch/fake.log")" -gt "$before" ]
+}
+verb="'$TOP_BUILDDIR/stlinkctl' run -p 1-1.2"
+check_fails "without a terminal nobody is asked" may_ask setsid -w sh -c "$verb true"
+check "at a terminal somebody is" may_ask script -qec "$verb true </dev/null >/dev/null 2>&1" /dev/null
+check_fails "but not with --no-ask-password" may_ask script -qec "$verb --no-ask-password true" /dev/null
+
 tell 'fail - - -' "fail GetManagedObjects org.freedesktop.DBus.Error.NoReply It sleeps."
 expect "a daemon that hangs" 6 "stlinkctl: stlinkd does not answer: It sleeps.
 See why:  journalctl -u stlinkd" list

@@ -23,7 +23,8 @@
 
 static const char bus_config[] =
         "<busconfig><type>system</type><listen>unix:dir=%s</listen><auth>EXTERNAL</auth>"
-        "<policy context=\"default\"><allow send_destination=\"*\"/><allow own=\"*\"/>"
+        "<policy context=\"default\"><allow user=\"*\"/><allow send_destination=\"*\"/><allow "
+        "own=\"*\"/>"
         "<allow receive_sender=\"*\"/></policy>"
         "<limit name=\"max_connections_per_user\">1000</limit></busconfig>\n";
 

@@ -22,6 +22,7 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print
 complete -c stlinkctl -n "__fish_seen_subcommand_from list" -l no-legend -d 'Print no headings'
 complete -c stlinkctl -n __stlinkctl_takes_lease -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l wait -d 'Wait until it is free'
+complete -c stlinkctl -n __stlinkctl_takes_lease -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l reason -x -d 'Tell others what it is used for'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l until -xa 'tree main' -d 'How long to keep the lease'
 complete -c stlinkctl -s h -l help -d 'Show the help'
