@@ -19,6 +19,7 @@ typedef struct ProbeView {
         int ambiguous;
         uint16_t product_id;
         int32_t millivolts;
+        uint64_t loader_since;
 } ProbeView;
 
 typedef struct LeaseView {

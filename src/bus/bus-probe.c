@@ -25,6 +25,7 @@ static void view_fill(ProbeView *view, Bus *bus, const Probe *probe) {
                 .ambiguous = probe->ambiguous,
                 .product_id = probe->product_id,
                 .millivolts = probe->reading.millivolts,
+                .loader_since = probe->loader_since,
         };
 }
 
@@ -395,6 +396,7 @@ const sd_bus_vtable bus_probe_vtable[] = {
         SD_BUS_PROPERTY("Firmware", "s", NULL, AT(firmware), CHANGES),
         SD_BUS_PROPERTY("Mode", "s", NULL, AT(mode), CHANGES),
         SD_BUS_PROPERTY("TargetVoltage", "i", NULL, AT(millivolts), CHANGES),
+        SD_BUS_PROPERTY("LoaderSince", "t", NULL, AT(loader_since), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, AT(state), CHANGES),
         SD_BUS_PROPERTY("Holders", "aa{sv}", get_holders, 0, CHANGES),
         SD_BUS_PROPERTY("Leases", "ao", get_leases, 0, CHANGES),

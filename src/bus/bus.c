@@ -20,7 +20,7 @@ typedef struct Dirty {
 /* By bit: ProbeProperty. */
 static const char *const probe_names[] = {
         "Serial",   "Ambiguous", "Model",         "ProductId", "PortPath", "Node",   "Parts",
-        "Firmware", "Mode",      "TargetVoltage", "State",     "Holders",  "Leases",
+        "Firmware", "Mode",      "TargetVoltage", "State",     "Holders",  "Leases", "LoaderSince",
 };
 
 /* By bit: BusLeaseProperty. */

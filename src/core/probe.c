@@ -115,6 +115,7 @@ static unsigned compare_properties(const Probe *a, const Probe *b) {
         mask |= strcmp(a->reading.firmware, b->reading.firmware) != 0 ? PROBE_PROPERTY_FIRMWARE : 0;
         mask |= a->reading.mode != b->reading.mode ? PROBE_PROPERTY_MODE : 0;
         mask |= a->reading.millivolts != b->reading.millivolts ? PROBE_PROPERTY_TARGET_VOLTAGE : 0;
+        mask |= a->loader_since != b->loader_since ? PROBE_PROPERTY_LOADER_SINCE : 0;
         mask |= a->state != b->state ? PROBE_PROPERTY_STATE : 0;
         return mask;
 }
@@ -299,10 +300,24 @@ static void probe_take_off(ProbeTable *table, Probe *probe, Usec now) {
         probe_forget_reading(probe);
 }
 
+/* V2's ID, which the boot loader of V2-1 has too (stlink-protocol, section 1.1). */
+#define PRODUCT_V2 0x3748
+
+/* Whether a probe that was seen as the first product shows its boot loader with the second. A V2
+ * has one ID for both, so nothing can be told of it. */
+static bool is_loader_of(uint16_t application, uint16_t product_id) {
+        const ProbeProduct *before = probe_product_find(STLINK_VENDOR_ID, application);
+        const ProbeProduct *now = probe_product_find(STLINK_VENDOR_ID, product_id);
+
+        if (!before || !now || before->loader || application == product_id)
+                return false;
+        return now->loader || (product_id == PRODUCT_V2 && before->model == PROBE_MODEL_V2_1);
+}
+
 /* Write down where the probe is now. In its boot loader a probe may hide its serial or garble
  * it; what was proven before stays. */
 static void probe_put_on(Probe *probe, const ProbeDescription *description, const char *serial,
-                         SerialKind kind) {
+                         SerialKind kind, Usec now) {
         const ProbeProduct *product = probe_product_find(STLINK_VENDOR_ID, description->product_id);
 
         if (has_proven_serial(kind) || !has_proven_serial(probe->serial_kind)) {
@@ -310,6 +325,7 @@ static void probe_put_on(Probe *probe, const ProbeDescription *description, cons
                 (void) snprintf(probe->serial, sizeof(probe->serial), "%s", serial);
         }
         probe->plugged = true;
+        probe->loader_since = is_loader_of(probe->product_id, description->product_id) ? now : 0;
         probe->product_id = description->product_id;
         probe->model = product ? product->model : PROBE_MODEL_UNKNOWN;
         (void) snprintf(probe->port_path, sizeof(probe->port_path), "%s", description->port_path);
@@ -369,7 +385,7 @@ static Probe *probe_add(ProbeTable *table, Probe *probe) {
 
 /* A probe is on a port that was empty. */
 static void probe_arrive(ProbeTable *table, const ProbeDescription *description, Arrival *arrival,
-                         ProbeChanges *changes) {
+                         Usec now, ProbeChanges *changes) {
         char serial[SERIAL_MAX] = "";
         SerialKind kind = serial_canonicalize(description->serial, serial);
         Probe *probe = find_returning(table, description->port_path, serial, kind);
@@ -383,7 +399,7 @@ static void probe_arrive(ProbeTable *table, const ProbeDescription *description,
         extra |= strcmp(probe->reported ?: "", arrival->reported) != 0 ? PROBE_PROPERTY_SERIAL : 0;
         free(probe->reported);
         probe->reported = TAKE_PTR(arrival->reported);
-        probe_put_on(probe, description, serial, kind);
+        probe_put_on(probe, description, serial, kind, now);
         changes_add(changes, PROBE_CHANGE_ATTACHED, probe, probe->id);
         table_settle(table, &before, probe, extra, changes);
 }
@@ -429,7 +445,7 @@ int probe_plugged(ProbeTable *table, const ProbeDescription *description, Usec n
         /* Its going was not told, its coming back in another shape is. */
         if (probe)
                 probe_leave(table, probe, now, changes);
-        probe_arrive(table, description, &arrival, changes);
+        probe_arrive(table, description, &arrival, now, changes);
         return 0;
 }
 

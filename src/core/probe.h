@@ -73,6 +73,8 @@ typedef struct Probe {
         bool ambiguous; /* another probe that is there has the same serial */
         ProbeModel model;
         uint16_t product_id;
+        Usec loader_since; /* when it came back from its application in its boot loader, as at
+                            * the start of a firmware update; 0: it did not */
         char port_path[PROBE_PORT_MAX];
         char node[PROBE_NODE_MAX]; /* "" while it is away */
         ProbePartDevice *parts;
@@ -110,6 +112,7 @@ typedef enum ProbeProperty {
         /* The table knows nothing of these two; they have their bits here to be unique. */
         PROBE_PROPERTY_HOLDERS = 1 << 11,
         PROBE_PROPERTY_LEASES = 1 << 12,
+        PROBE_PROPERTY_LOADER_SINCE = 1 << 13,
 } ProbeProperty;
 
 typedef enum ProbeChangeType {

@@ -157,6 +157,7 @@ static const Property probe_table[] = {
         { "Firmware", "s", offsetof(ProbeView, firmware) },
         { "Mode", "s", offsetof(ProbeView, mode) },
         { "TargetVoltage", "i", offsetof(ProbeView, target_voltage) },
+        { "LoaderSince", "t", offsetof(ProbeView, loader_since) },
         { "State", "s", offsetof(ProbeView, state) },
         { "Holders", "aa{sv}", offsetof(ProbeView, holders), read_holders },
         { "Leases", "ao", offsetof(ProbeView, leases), properties_read_strings },

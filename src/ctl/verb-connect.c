@@ -37,12 +37,6 @@ static int open_cancel_fd(void) {
         return fd;
 }
 
-static int open_session(int node_fd, int cancel_fd, ProbeSession **ret) {
-        ProbeSessionOptions options = { .may_leave_loader = true, .cancel_fd = cancel_fd };
-
-        return probe_session_open(node_fd, &options, ret);
-}
-
 /* A probe that was told to leave its boot loader re-enumerates; the lease stays, its node is
  * another one. */
 static int reopen(ClientLease *lease, int cancel_fd, sd_bus_error *reterr, int *ret_fd) {
@@ -60,9 +54,13 @@ static int reopen(ClientLease *lease, int cancel_fd, sd_bus_error *reterr, int *
         return r;
 }
 
+/* A probe that has just come back in its boot loader is about to be updated by somebody. */
+#define UPDATE_TIME (60 * USEC_PER_SEC)
+
 typedef struct Connection {
         ClientLease *lease;
         int node_fd, cancel_fd;
+        bool may_leave_loader;
         ProbeSession *session;
         sd_bus_error error; /* when the daemon refused */
 } Connection;
@@ -75,11 +73,18 @@ static void connection_done(Connection *connection) {
         sd_bus_error_free(&connection->error);
 }
 
+static int open_session(Connection *connection) {
+        ProbeSessionOptions options = { .may_leave_loader = connection->may_leave_loader,
+                                        .cancel_fd = connection->cancel_fd };
+
+        return probe_session_open(connection->node_fd, &options, &connection->session);
+}
+
 static int enter_swd(Connection *connection) {
         int r = client_lease_open(connection->lease, &connection->error, &connection->node_fd);
 
         if (r >= 0)
-                r = open_session(connection->node_fd, connection->cancel_fd, &connection->session);
+                r = open_session(connection);
         if (r >= 0)
                 r = probe_session_connect(connection->session);
         if (r != -ENODEV || !connection->session ||
@@ -91,7 +96,7 @@ static int enter_swd(Connection *connection) {
         r = reopen(connection->lease, connection->cancel_fd, &connection->error,
                    &connection->node_fd);
         if (r >= 0)
-                r = open_session(connection->node_fd, connection->cancel_fd, &connection->session);
+                r = open_session(connection);
         return r < 0 ? r : probe_session_connect(connection->session);
 }
 
@@ -111,7 +116,9 @@ static const struct {
         { EINPROGRESS, EXIT_CODE_BUSY,
           "The probe is in its boot loader, in the middle of a firmware update.",
           "Let the update finish first." },
-        { EPERM, EXIT_CODE_FAILURE, "The probe is in its boot loader.", NULL },
+        { EPERM, EXIT_CODE_FAILURE,
+          "The probe has just entered its boot loader, as for a firmware update.",
+          "Let the update finish; after a minute without one, try again." },
         { EOPNOTSUPP, EXIT_CODE_FAILURE, "The probe's firmware is too old for SWD.",
           "Update it with ST's own tool." },
 };
@@ -190,6 +197,9 @@ static ExitCode connect_target(Connection *connection, const ProbeView *probe, b
         if (r < 0)
                 return client_report(NULL, r);
         connection->cancel_fd = r;
+        connection->may_leave_loader =
+                probe->loader_since == 0 ||
+                now_usec(CLOCK_MONOTONIC) >= usec_add(probe->loader_since, UPDATE_TIME);
         r = enter_swd(connection);
         if (r >= 0)
                 r = probe_session_identify_target(connection->session, &target);

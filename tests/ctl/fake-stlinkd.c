@@ -66,12 +66,12 @@ typedef struct Fake {
 static const struct {
         const char *name, *signature;
 } types[] = {
-        { "Ambiguous", "b" },  { "ProductId", "q" },    { "TargetVoltage", "i" },
-        { "Parts", "aa{sv}" }, { "Holders", "aa{sv}" }, { "Leases", "ao" },
-        { "Probe", "o" },      { "Position", "u" },     { "Uid", "u" },
-        { "Pid", "u" },        { "Requested", "t" },    { "Granted", "t" },
-        { "Since", "t" },      { "Claimed", "b" },      { "Interface", "u" },
-        { "Lease", "o" },
+        { "Ambiguous", "b" },   { "ProductId", "q" },  { "TargetVoltage", "i" },
+        { "LoaderSince", "t" }, { "Parts", "aa{sv}" }, { "Holders", "aa{sv}" },
+        { "Leases", "ao" },     { "Probe", "o" },      { "Position", "u" },
+        { "Uid", "u" },         { "Pid", "u" },        { "Requested", "t" },
+        { "Granted", "t" },     { "Since", "t" },      { "Claimed", "b" },
+        { "Interface", "u" },   { "Lease", "o" },
 };
 
 static void say(const char *format, ...) _printf_(1, 2);

@@ -263,6 +263,36 @@ START_TEST(test_loader_without_serial) {
 }
 END_TEST
 
+/* A probe that comes back in its boot loader is marked, so that nobody kicks it out again. */
+START_TEST(test_loader_since) {
+        static const struct {
+                unsigned before, after;
+                bool marked;
+        } cases[] = {
+                { 0x374b, 0x3748, true },  { 0x3752, 0x3748, true },  { 0x374e, 0x374d, true },
+                { 0x374f, 0x374d, true },  { 0x3757, 0x3755, true },  { 0x3748, 0x3748, false },
+                { 0x374d, 0x374e, false }, { 0x374b, 0x374b, false }, { 0x374b, 0x3752, false },
+                { 0x374e, 0x3748, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_probe_changes_ ProbeChanges changes = {};
+                _cleanup_(probe_table_freep) ProbeTable *table = NULL;
+                Step step = { PLUG, .port = "1-1", .serial = S1, .product_id = cases[i].before };
+
+                ck_assert_int_eq(probe_table_new(USEC_PER_SEC, &table), 0);
+                ck_assert_int_eq(take(table, &step, 1000, &changes), 0);
+                ck_assert_uint_eq(probe_get(table, 1)->loader_since, 0);
+                step.act = UNPLUG;
+                ck_assert_int_eq(take(table, &step, 2000, &changes), 0);
+                step = (Step){ PLUG, .port = "1-1", .node = 3, .product_id = cases[i].after };
+                ck_assert_int_eq(take(table, &step, 3000, &changes), 0);
+                ck_assert_msg(probe_get(table, 1)->loader_since == (cases[i].marked ? 3000 : 0),
+                              "%04x, then %04x", cases[i].before, cases[i].after);
+        }
+}
+END_TEST
+
 START_TEST(test_moves_to_another_port) {
         play((const Step[]){
                 PLUG_1(S1),
@@ -444,6 +474,7 @@ int main(void) {
         tcase_add_test(tcase, test_leased_probe_never_comes_back);
         tcase_add_test(tcase, test_released_while_away);
         tcase_add_test(tcase, test_loader_without_serial);
+        tcase_add_test(tcase, test_loader_since);
         tcase_add_test(tcase, test_moves_to_another_port);
         tcase_add_test(tcase, test_replaced_by_another);
         tcase_add_test(tcase, test_missed_removal);
