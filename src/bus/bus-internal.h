@@ -26,10 +26,10 @@ typedef struct LeaseView {
         Bus *bus;
         LeaseId id;
         const Lease *lease;
-        const char *probe, *state, *kind, *reason, *user, *command;
+        const char *probe, *state, *kind, *form, *reason, *user, *command;
         char probe_path[PATH_MAX];
         uint32_t position, uid, pid;
-        uint64_t requested, granted;
+        uint64_t requested, granted, expires;
 } LeaseView;
 
 struct Bus {

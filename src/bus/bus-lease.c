@@ -24,6 +24,7 @@ static int view_fill(LeaseView *view, Bus *bus, const BusLease *found) {
                 .lease = lease,
                 .state = lease_state_to_string(lease->state),
                 .kind = lease_kind_to_string(lease->kind),
+                .form = lease_form_to_string(found->form),
                 .reason = found->reason,
                 .user = found->user,
                 .command = found->command,
@@ -32,6 +33,7 @@ static int view_fill(LeaseView *view, Bus *bus, const BusLease *found) {
                 .pid = (uint32_t) found->pid,
                 .requested = lease->requested,
                 .granted = lease->granted,
+                .expires = lease->expires,
         };
         (void) snprintf(view->probe_path, sizeof(view->probe_path), "%s", probe_path);
         view->probe = view->probe_path;
@@ -146,6 +148,12 @@ static int method_release(sd_bus_message *message, void *userdata, sd_bus_error 
         return call(view->bus, view->bus->ops->release, view->id, message, error);
 }
 
+static int method_renew(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call(view->bus, view->bus->ops->renew, view->id, message, error);
+}
+
 static int method_open(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         LeaseView *view = userdata;
 
@@ -163,6 +171,7 @@ const sd_bus_vtable bus_lease_vtable[] = {
         SD_BUS_PROPERTY("Position", "u", NULL, AT(position), CHANGES),
         SD_BUS_PROPERTY("Kind", "s", NULL, AT(kind), CONSTANT),
         SD_BUS_PROPERTY("Parts", "as", get_parts, 0, CONSTANT),
+        SD_BUS_PROPERTY("Form", "s", NULL, AT(form), CONSTANT),
         SD_BUS_PROPERTY("Reason", "s", NULL, AT(reason), CONSTANT),
         SD_BUS_PROPERTY("Uid", "u", NULL, AT(uid), CONSTANT),
         SD_BUS_PROPERTY("User", "s", NULL, AT(user), CONSTANT),
@@ -170,8 +179,11 @@ const sd_bus_vtable bus_lease_vtable[] = {
         SD_BUS_PROPERTY("Command", "s", NULL, AT(command), CONSTANT),
         SD_BUS_PROPERTY("Requested", "t", NULL, AT(requested), CONSTANT),
         SD_BUS_PROPERTY("Granted", "t", NULL, AT(granted), CHANGES),
+        SD_BUS_PROPERTY("Expires", "t", NULL, AT(expires), CHANGES),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Renew", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_renew, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", node),
                                 method_open, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),

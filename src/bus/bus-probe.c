@@ -310,27 +310,59 @@ static int read_waiting(sd_bus_message *message, void *options, sd_bus_error *er
         return 0;
 }
 
+static int read_form(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+        r = lease_form_from_string(name);
+        if (r < 0 || r == LEASE_FORM_FD)
+                return bus_error_setf(error, EINVAL, "\"form\" is \"connection\" or \"process\"");
+        o->form = (LeaseForm) r;
+        return 0;
+}
+
+static int read_pid(sd_bus_message *message, void *options, sd_bus_error *error) {
+        uint32_t pid;
+        int r;
+
+        r = sd_bus_message_read(message, "u", &pid);
+        if (r < 0)
+                return r;
+        if (pid == 0 || pid > INT32_MAX)
+                return bus_error_setf(error, EINVAL, "%u is no pid", pid);
+        ((AcquireOptions *) options)->pid = (pid_t) pid;
+        return 0;
+}
+
 static const BusOption acquire_options[] = {
         { "wait", "t", read_wait },   { "reason", "s", read_reason },
         { "kind", "s", read_kind },   { "parts", "as", read_parts },
         { "limit", "t", read_limit }, { "waiting", "s", read_waiting },
+        { "form", "s", read_form },   { "pid", "u", read_pid },
 };
+#define N_FD_OPTIONS 6 /* the first ones, which a lease with an fd has */
 
-static int method_acquire(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        ProbeView *view = userdata;
+static int acquire(sd_bus_message *message, ProbeView *view, LeaseForm form, sd_bus_error *error) {
+        size_t n_options = form == LEASE_FORM_FD ? N_FD_OPTIONS : ELEMENTSOF(acquire_options);
         Bus *bus = view->bus;
         const Probe *probe = view->probe;
         AcquireOptions options = { .reason = "",
                                    .kind = LEASE_EXCLUSIVE,
                                    .parts = PROBE_PART_DEBUG,
-                                   .limit = USEC_INFINITY };
+                                   .limit = USEC_INFINITY,
+                                   .form = form };
         BusCaller caller;
         int r;
 
-        r = bus_options_read(message, acquire_options, ELEMENTSOF(acquire_options), &options,
-                             error);
+        r = bus_options_read(message, acquire_options, n_options, &options, error);
         if (r < 0)
                 return r;
+        if (options.pid > 0 && options.form != LEASE_FORM_PROCESS)
+                return bus_error_setf(error, EINVAL, "\"pid\" is for the form \"process\"");
         r = bus_caller_read(message, &caller, error);
         if (r < 0)
                 return r;
@@ -339,6 +371,14 @@ static int method_acquire(sd_bus_message *message, void *userdata, sd_bus_error 
                 return r < 0 ? r : 1;
         r = bus->ops->acquire(bus->userdata, probe, &options, &caller, message, error);
         return r < 0 ? r : 1;
+}
+
+static int method_acquire(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return acquire(message, userdata, LEASE_FORM_FD, error);
+}
+
+static int method_acquire_bound(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return acquire(message, userdata, LEASE_FORM_CONNECTION, error);
 }
 
 /* An int is what sd-bus reads a boolean into. */
@@ -402,6 +442,9 @@ const sd_bus_vtable bus_probe_vtable[] = {
         SD_BUS_PROPERTY("Leases", "ao", get_leases, 0, CHANGES),
         SD_BUS_METHOD_WITH_ARGS("Acquire", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("o", lease, "h", fd), method_acquire,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("AcquireBound", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("o", lease), method_acquire_bound,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", holders), method_get_holders,

@@ -24,7 +24,7 @@ static const char *const probe_names[] = {
 };
 
 /* By bit: BusLeaseProperty. */
-static const char *const lease_names[] = { "Probe", "State", "Position", "Granted" };
+static const char *const lease_names[] = { "Probe", "State", "Position", "Granted", "Expires" };
 
 #define NAMES_MAX (ELEMENTSOF(probe_names) + 1)
 
@@ -174,6 +174,8 @@ int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd) {
         char path[LEASE_PATH_MAX];
 
         bus_lease_path(id, path);
+        if (fd < 0)
+                return sd_bus_reply_method_return(message, "o", path);
         return sd_bus_reply_method_return(message, "oh", path, fd);
 }
 

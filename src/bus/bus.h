@@ -32,6 +32,7 @@ typedef enum BusLeaseProperty {
         BUS_LEASE_PROPERTY_STATE = 1 << 1,
         BUS_LEASE_PROPERTY_POSITION = 1 << 2,
         BUS_LEASE_PROPERTY_GRANTED = 1 << 3,
+        BUS_LEASE_PROPERTY_EXPIRES = 1 << 4,
 } BusLeaseProperty;
 void bus_probe_changed(Bus *bus, const char *id, unsigned properties);
 void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
@@ -39,6 +40,7 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
 /* Tell the owner of a lease, by his bus name, why it ended. */
 void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason);
 
-/* The answer to Acquire and to Open; the message is not consumed, nor is fd. */
+/* The answer to Acquire and to Open; the message is not consumed, nor is fd. An fd of -EBADF
+ * answers AcquireBound, with which none comes. */
 int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd);
 int bus_reply_open(sd_bus_message *message, int fd);

@@ -30,6 +30,7 @@ typedef struct BusLease {
         const Lease *lease;
         const Probe *probe;
         const char *user, *command, *reason;
+        LeaseForm form;
         pid_t pid;
         uint32_t position;
 } BusLease;
@@ -41,6 +42,8 @@ typedef struct AcquireOptions {
         unsigned parts;
         Usec limit;        /* span; USEC_INFINITY: none */
         bool answer_early; /* answer also while the request waits */
+        LeaseForm form;
+        pid_t pid; /* with LEASE_FORM_PROCESS; 0: the caller */
 } AcquireOptions;
 
 /* Who sent a message, as the bus daemon says. */
@@ -77,13 +80,15 @@ typedef struct BusOps {
         int (*allow)(void *userdata, BusAction action, const BusCaller *caller,
                      sd_bus_error *error);
 
-        /* The caller may, that is settled before. These three answer the message themselves, now or
+        /* The caller may, that is settled before. These four answer the message themselves, now or
          * later, and return 0; or they return a negative errno, with error filled in, and nothing
          * has happened. */
         int (*acquire)(void *userdata, const Probe *probe, const AcquireOptions *options,
                        const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*release)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                        sd_bus_error *error);
+        int (*renew)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                     sd_bus_error *error);
         int (*open)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                     sd_bus_error *error);
 } BusOps;

@@ -50,28 +50,6 @@ struct LeaseTable {
         Heap due;
 };
 
-static const char *const lease_kind_table[_LEASE_KIND_MAX] = {
-        [LEASE_EXCLUSIVE] = "exclusive",
-        [LEASE_SHARED] = "shared",
-        [LEASE_FIRMWARE_UPDATE] = "firmware-update",
-};
-DEFINE_STRING_TABLE(lease_kind, LeaseKind)
-
-static const char *const lease_state_table[_LEASE_STATE_MAX] = {
-        [LEASE_WAITING] = "waiting",
-        [LEASE_HELD] = "held",
-        [LEASE_ASKED] = "asked",
-};
-DEFINE_STRING_TABLE(lease_state, LeaseState)
-
-static const char *const lease_end_table[_LEASE_END_MAX] = {
-        [LEASE_END_RELEASED] = "released",   [LEASE_END_OWNER_GONE] = "owner-gone",
-        [LEASE_END_EXPIRED] = "expired",     [LEASE_END_REVOKED] = "revoked",
-        [LEASE_END_UNPLUGGED] = "unplugged", [LEASE_END_TIMEOUT] = "timeout",
-        [LEASE_END_CANCELLED] = "cancelled",
-};
-DEFINE_STRING_TABLE(lease_end, LeaseEnd)
-
 /* Changes */
 
 void lease_changes_clear(LeaseChanges *changes) {

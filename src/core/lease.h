@@ -60,6 +60,17 @@ typedef enum LeaseEnd {
 /* "released", "owner-gone", "expired", "revoked", "unplugged", "timeout", "cancelled" */
 DECLARE_STRING_TABLE(lease_end, LeaseEnd);
 
+/* What a lease hangs on, once it is held. A table has no use for it. */
+typedef enum LeaseForm {
+        LEASE_FORM_FD,         /* a descriptor: ends when its last copy is closed */
+        LEASE_FORM_CONNECTION, /* the owner's name on the bus */
+        LEASE_FORM_PROCESS,    /* a process */
+        _LEASE_FORM_MAX,
+} LeaseForm;
+
+/* "fd", "connection", "process" */
+DECLARE_STRING_TABLE(lease_form, LeaseForm);
+
 typedef struct LeaseRequest {
         LeaseProbe probe;
         uid_t uid; /* whom quotas are charged to */

@@ -62,7 +62,9 @@ typedef struct LeaseEntry {
         char *user, *command, *reason;
         Process *owner;   /* NULL when the bus does not know his process */
         char *owner_name; /* unique name on the bus */
-        sd_bus_track *track;
+        LeaseForm form;
+        sd_bus_track *track;          /* of the owner's name, while the lease hangs on that */
+        sd_event_source *process_end; /* of a lease that hangs on its owner's process */
         LeaseFd *fd;
         int owner_fd;            /* the owner's end, until he got it */
         sd_bus_message *request; /* Acquire, while it waits for its answer */
@@ -105,12 +107,19 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change);
 int manager_elapse_leases(Manager *manager, Usec now);
 void manager_tell_leased(Manager *manager, uint32_t number);
 
+/* manager-owner.c: what a lease hangs on. */
+int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
+                     sd_bus_error *error);
+void lease_entry_held(LeaseEntry *entry); /* no longer on what the request hung on */
+
 /* manager-request.c: what clients ask for. */
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);
 int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *options,
                     const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
 int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                     sd_bus_error *error);
+int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                  sd_bus_error *error);
 int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                  sd_bus_error *error);
 

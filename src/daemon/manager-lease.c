@@ -23,6 +23,7 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
                 return NULL;
         list_remove(&entry->link);
         sd_bus_track_unref(entry->track);
+        sd_event_source_disable_unref(entry->process_end);
         lease_fd_free(entry->fd);
         safe_close(entry->owner_fd);
         safe_close(entry->node);
@@ -138,9 +139,11 @@ static void perform_granted(LeaseEntry *entry, const Probe *probe) {
 
         if (entry->shown)
                 bus_lease_changed(manager->bus, entry->id,
-                                  BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED);
+                                  BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED |
+                                          BUS_LEASE_PROPERTY_EXPIRES);
         else
                 lease_entry_show(entry);
+        lease_entry_held(entry);
         journal_log(LOG_INFO, MESSAGE_LEASE_GRANTED, probe, entry->id, 0,
                     "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
                     entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "bus/errors.h"
 #include "daemon/access.h"
@@ -37,39 +36,9 @@ int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_
 
 /* --- Acquire ------------------------------------------------------------------------------ */
 
-static void on_closed(LeaseFd *fd, void *userdata) {
-        LeaseEntry *entry = userdata;
-        const Lease *lease = lease_get(entry->manager->leases, entry->id);
-
-        (void) fd;
-        lease_entry_end(entry, lease && lease->state == LEASE_WAITING ? LEASE_END_CANCELLED
-                                                                      : LEASE_END_RELEASED);
-}
-
-static int on_owner_gone(sd_bus_track *track, void *userdata) {
-        (void) track;
-        lease_entry_end(userdata, LEASE_END_OWNER_GONE);
-        return 0;
-}
-
-static int set_owner(LeaseEntry *entry, const BusCaller *caller) {
-        int r;
-
-        entry->owner_name = strdup(caller->name);
-        if (!entry->owner_name)
-                return -ENOMEM;
-        r = access_user_name(caller->uid, &entry->user);
-        if (r < 0)
-                return r;
-        /* A caller in another pid namespace has no pid that says anything to us. */
-        if (caller->pid > 0 && process_new(caller->pid, &entry->owner) < 0)
-                entry->owner = NULL;
-        entry->command = strdup(entry->owner ? entry->owner->command : "?");
-        return entry->command ? 0 : -ENOMEM;
-}
-
 static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions *options,
-                     const BusCaller *caller, sd_bus_message *message, LeaseEntry **ret) {
+                     const BusCaller *caller, sd_bus_message *message, sd_bus_error *error,
+                     LeaseEntry **ret) {
         LeaseEntry *entry = calloc(1, sizeof(*entry));
         int r;
 
@@ -83,15 +52,7 @@ static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions 
         entry->answer_early = options->answer_early;
         entry->request = sd_bus_message_ref(message);
         entry->reason = strdup(options->reason);
-        r = entry->reason ? set_owner(entry, caller) : -ENOMEM;
-        if (r >= 0)
-                r = sd_bus_track_new(manager->connection, &entry->track, on_owner_gone, entry);
-        if (r >= 0)
-                r = sd_bus_track_add_sender(entry->track, message);
-        if (r >= 0)
-                r = lease_fd_new(manager->event, manager->config->runtime_directory,
-                                 ++manager->last_fd, on_closed, entry, &entry->fd,
-                                 &entry->owner_fd);
+        r = entry->reason ? lease_entry_bind(entry, options, caller, error) : -ENOMEM;
         if (r < 0) {
                 lease_entry_free(entry);
                 return r;
@@ -157,9 +118,11 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
                 return r;
         if (!probe_entry)
                 return bus_error_setf(error, ENODEV, "Probe %s cannot be watched", probe->id);
-        r = entry_new(manager, probe, options, caller, message, &entry);
+        r = entry_new(manager, probe, options, caller, message, error, &entry);
         if (r < 0)
                 return r;
+        if (entry->form == LEASE_FORM_PROCESS)
+                request.uid = entry->owner->uid;
 
         /* What is decided now is decided on what is true now. */
         if (probe_entry->node)
@@ -178,9 +141,11 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
         return r;
 }
 
-/* --- Release and Open --------------------------------------------------------------------- */
+/* --- Release, Renew, Open --------------------------------------------------------------------- */
 
-static bool is_owner(const LeaseEntry *entry, const BusCaller *caller) {
+static bool is_owner(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller) {
+        if (entry->form == LEASE_FORM_PROCESS && caller->uid == lease->uid)
+                return true;
         return strcmp(entry->owner_name, caller->name) == 0;
 }
 
@@ -198,11 +163,32 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, caller) && caller->uid != 0)
+        if (!is_owner(entry, lease, caller) && caller->uid != 0)
                 return refuse_stranger(entry, error);
-        if (is_owner(entry, caller))
+        if (is_owner(entry, lease, caller))
                 reason = lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED;
         lease_entry_end(entry, reason);
+        return sd_bus_reply_method_return(message, NULL);
+}
+
+int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                  sd_bus_error *error) {
+        Manager *manager = userdata;
+        LeaseEntry *entry = lease_entry_get(manager, id);
+        const Lease *lease = lease_get(manager->leases, id);
+        int r;
+
+        if (!entry || !lease)
+                return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
+        if (!is_owner(entry, lease, caller))
+                return refuse_stranger(entry, error);
+        if (lease->state == LEASE_WAITING)
+                return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
+        r = lease_renew(manager->leases, id, now_usec(CLOCK_MONOTONIC));
+        if (r < 0)
+                return r;
+        bus_lease_changed(manager->bus, id, BUS_LEASE_PROPERTY_EXPIRES);
+        manager_perform(manager);
         return sd_bus_reply_method_return(message, NULL);
 }
 
@@ -216,7 +202,7 @@ int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_mes
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, caller))
+        if (!is_owner(entry, lease, caller))
                 return refuse_stranger(entry, error);
         if (lease->state == LEASE_WAITING)
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");

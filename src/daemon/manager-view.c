@@ -62,6 +62,7 @@ static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
                            .user = entry->user,
                            .command = entry->command,
                            .reason = entry->reason,
+                           .form = entry->form,
                            .pid = entry->owner ? entry->owner->pid : 0,
                            .position = (uint32_t) lease_position(manager->leases, id) };
         return true;
@@ -78,5 +79,6 @@ const BusOps manager_ops = {
         .allow = manager_allow,
         .acquire = manager_acquire,
         .release = manager_release,
+        .renew = manager_renew,
         .open = manager_open,
 };

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -382,6 +383,9 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
                 ck_assert_int_ge(sd_bus_message_read(message, "oh", &path, &fd), 0);
                 (void) snprintf(answer->path, sizeof(answer->path), "%s", path);
                 answer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        } else if (sd_bus_message_has_signature(message, "o")) {
+                ck_assert_int_ge(sd_bus_message_read(message, "o", &path), 0);
+                (void) snprintf(answer->path, sizeof(answer->path), "%s", path);
         } else if (sd_bus_message_has_signature(message, "h")) {
                 ck_assert_int_ge(sd_bus_message_read(message, "h", &fd), 0);
                 answer->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -404,6 +408,9 @@ static void append_option(sd_bus_message *message, const char *option, const cha
         if (strcmp(type, "t") == 0)
                 ck_assert_int_ge(sd_bus_message_append(message, "v", "t", va_arg(*args, uint64_t)),
                                  0);
+        else if (strcmp(type, "u") == 0)
+                ck_assert_int_ge(sd_bus_message_append(message, "v", "u", va_arg(*args, uint32_t)),
+                                 0);
         else if (strcmp(type, "as") == 0)
                 ck_assert_int_ge(
                         sd_bus_message_append(message, "v", "as", 1, va_arg(*args, const char *)),
@@ -414,24 +421,39 @@ static void append_option(sd_bus_message *message, const char *option, const cha
         ck_assert_int_ge(sd_bus_message_close_container(message), 0);
 }
 
-void client_acquire(Client *client, const char *probe, Answer *answer, const char *option, ...) {
+static void acquire(Client *client, const char *probe, const char *method, Answer *answer,
+                    const char *option, va_list *args) {
         sd_bus_message *message = NULL;
-        va_list args;
 
         ck_assert_int_ge(sd_bus_message_new_method_call(client->bus, &message, STLINKD_BUS_NAME,
                                                         probe_path(probe), STLINKD_PROBE_INTERFACE,
-                                                        "Acquire"),
+                                                        method),
                          0);
         ck_assert_int_ge(sd_bus_message_open_container(message, 'a', "{sv}"), 0);
-        va_start(args, option);
-        for (; option; option = va_arg(args, const char *)) {
-                const char *type = va_arg(args, const char *);
+        for (; option; option = va_arg(*args, const char *)) {
+                const char *type = va_arg(*args, const char *);
 
-                append_option(message, option, type, &args);
+                append_option(message, option, type, args);
         }
-        va_end(args);
         ck_assert_int_ge(sd_bus_message_close_container(message), 0);
         client_send(client, message, answer);
+}
+
+void client_acquire(Client *client, const char *probe, Answer *answer, const char *option, ...) {
+        va_list args;
+
+        va_start(args, option);
+        acquire(client, probe, "Acquire", answer, option, &args);
+        va_end(args);
+}
+
+void client_acquire_bound(Client *client, const char *probe, Answer *answer, const char *option,
+                          ...) {
+        va_list args;
+
+        va_start(args, option);
+        acquire(client, probe, "AcquireBound", answer, option, &args);
+        va_end(args);
 }
 
 void client_lease(Client *client, const char *path, const char *method, Answer *answer) {
@@ -453,10 +475,19 @@ typedef struct Value {
 static int on_value(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Value *value = userdata;
         const char *text = "";
+        char digits[24];
+        uint64_t number;
 
         (void) error;
-        if (!sd_bus_message_is_method_error(message, NULL))
-                ck_assert_int_ge(sd_bus_message_read(message, "v", "s", &text), 0);
+        if (!sd_bus_message_is_method_error(message, NULL)) {
+                ck_assert_int_ge(sd_bus_message_enter_container(message, 'v', NULL), 0);
+                if (sd_bus_message_read(message, "t", &number) >= 0) {
+                        (void) snprintf(digits, sizeof(digits), "%" PRIu64, number);
+                        text = digits;
+                } else {
+                        ck_assert_int_ge(sd_bus_message_read(message, "s", &text), 0);
+                }
+        }
         (void) snprintf(value->buffer, value->size, "%s", text);
         value->done = true;
         return 0;

@@ -55,7 +55,7 @@ typedef struct Answer {
         bool done;
         char error[64]; /* last part of the error's name; "" for success */
         char message[512];
-        char path[128]; /* Acquire */
+        char path[128]; /* Acquire, AcquireBound */
         int fd;         /* Acquire, Open; the test closes it */
         sd_bus_slot *slot;
 } Answer;
@@ -65,10 +65,13 @@ void answer_clear(Answer *answer);
 /* Acquire with options: "wait", "reason" and so on, each with its type and value as
  * sd_bus_message_append() takes them, ended by NULL. */
 void client_acquire(Client *client, const char *probe, Answer *answer, const char *option, ...);
+/* The same with AcquireBound. */
+void client_acquire_bound(Client *client, const char *probe, Answer *answer, const char *option,
+                          ...);
 /* A method of a lease. */
 void client_lease(Client *client, const char *path, const char *method, Answer *answer);
 
-/* A string property as anybody sees it now; "" when there is no such object. */
+/* A property, a string or a number, as anybody sees it now; "" when there is no such object. */
 void client_get(Client *client, const char *path, const char *interface, const char *property,
                 char *buffer, size_t size);
 

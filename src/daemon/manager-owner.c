@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "bus/errors.h"
+#include "daemon/access.h"
+#include "daemon/manager-internal.h"
+
+/* What a lease hangs on. A request hangs on its owner's name on the bus; once it is held, the
+ * lease hangs on what its form says. */
+
+static void on_closed(LeaseFd *fd, void *userdata) {
+        LeaseEntry *entry = userdata;
+        const Lease *lease = lease_get(entry->manager->leases, entry->id);
+
+        (void) fd;
+        lease_entry_end(entry, lease && lease->state == LEASE_WAITING ? LEASE_END_CANCELLED
+                                                                      : LEASE_END_RELEASED);
+}
+
+static int on_name_gone(sd_bus_track *track, void *userdata) {
+        (void) track;
+        lease_entry_end(userdata, LEASE_END_OWNER_GONE);
+        return 0;
+}
+
+static int on_process_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        (void) source, (void) fd, (void) events;
+        lease_entry_end(userdata, LEASE_END_OWNER_GONE);
+        return 0;
+}
+
+/* A pid comes from outside: what it means is settled by the pidfd that process_new() opens, and
+ * whose process that is by what was read under that pidfd. */
+static int find_process(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
+                        sd_bus_error *error) {
+        pid_t pid = options->pid > 0 ? options->pid : caller->pid;
+        int r;
+
+        r = pid > 0 ? process_new(pid, &entry->owner) : -ESRCH;
+        if (r < 0)
+                return bus_error_setf(error, EINVAL, "There is no process %d", (int) pid);
+        if (caller->uid != 0 && caller->uid != entry->owner->uid)
+                return bus_error_setf(error, EACCES,
+                                      "Process %d is %s's; a lease can be bound to a process of "
+                                      "your own only",
+                                      (int) pid, entry->owner->user);
+        return entry->owner->pidfd < 0 ? -EOPNOTSUPP : 0;
+}
+
+static int watch_process(LeaseEntry *entry) {
+        int r;
+
+        r = sd_event_add_io(entry->manager->event, &entry->process_end, entry->owner->pidfd,
+                            EPOLLIN, on_process_end, entry);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(entry->process_end, SD_EVENT_ONESHOT);
+}
+
+static int set_owner(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
+                     sd_bus_error *error) {
+        int r = 0;
+
+        entry->owner_name = strdup(caller->name);
+        if (!entry->owner_name)
+                return -ENOMEM;
+        if (entry->form == LEASE_FORM_PROCESS)
+                r = find_process(entry, options, caller, error);
+        /* A caller in another pid namespace has no pid that says anything to us. */
+        else if (caller->pid > 0 && process_new(caller->pid, &entry->owner) < 0)
+                entry->owner = NULL;
+        if (r >= 0)
+                r = access_user_name(entry->form == LEASE_FORM_PROCESS ? entry->owner->uid
+                                                                       : caller->uid,
+                                     &entry->user);
+        if (r < 0)
+                return r;
+        entry->command = strdup(entry->owner ? entry->owner->command : "?");
+        return entry->command ? 0 : -ENOMEM;
+}
+
+int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
+                     sd_bus_error *error) {
+        Manager *manager = entry->manager;
+        int r;
+
+        entry->form = options->form;
+        r = set_owner(entry, options, caller, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_track_new(manager->connection, &entry->track, on_name_gone, entry);
+        if (r >= 0)
+                r = sd_bus_track_add_sender(entry->track, entry->request);
+        if (r >= 0 && entry->form == LEASE_FORM_FD)
+                r = lease_fd_new(manager->event, manager->config->runtime_directory,
+                                 ++manager->last_fd, on_closed, entry, &entry->fd,
+                                 &entry->owner_fd);
+        if (r >= 0 && entry->form == LEASE_FORM_PROCESS)
+                r = watch_process(entry);
+        return r;
+}
+
+void lease_entry_held(LeaseEntry *entry) {
+        if (entry->form != LEASE_FORM_CONNECTION)
+                entry->track = sd_bus_track_unref(entry->track);
+}

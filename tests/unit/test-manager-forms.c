@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bus/names.h"
+#include "manager-cast.h"
+
+/* What each form of a lease hangs on, and who may give it back or renew it. */
+
+#define AS_PROCESS "form", "s", "process"
+
+static pid_t start_child(void) {
+        pid_t pid = fork();
+
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0)
+                for (;;)
+                        (void) pause();
+        return pid;
+}
+
+static void end_child(pid_t pid) {
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static const char *get(const Answer *lease, const char *property) {
+        static char buffer[256];
+
+        client_get(&carol, lease->path, STLINKD_LEASE_INTERFACE, property, buffer, sizeof(buffer));
+        return buffer;
+}
+
+START_TEST(test_fd) {
+        Answer lease;
+
+        plug(NODE);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        ck_assert_str_eq(get(&lease, "Form"), "fd");
+        client_end(&alice);
+        world_settle(&world, 50);
+        ck_assert_str_eq(state(ID), "leased");
+        answer_clear(&lease);
+        wait_state(ID, "free");
+        client_begin(&alice, &world);
+}
+END_TEST
+
+START_TEST(test_connection) {
+        Answer lease, waiting;
+
+        plug(NODE);
+        client_acquire_bound(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        ck_assert_int_lt(lease.fd, 0);
+        ck_assert_str_eq(get(&lease, "Form"), "connection");
+        client_acquire_bound(&bob, ID, &waiting, WAIT, NEVER, NULL);
+        wait_leases(2);
+        client_end(&alice);
+        wait_for(&waiting, "");
+        ck_assert_str_eq(get(&lease, "State"), "");
+        ck_assert_str_eq(get(&waiting, "State"), "held");
+        answer_clear(&lease);
+        client_lease(&bob, waiting.path, "Release", &lease);
+        wait_for(&lease, "");
+        wait_state(ID, "free");
+        answer_clear(&waiting);
+        answer_clear(&lease);
+        client_begin(&alice, &world);
+}
+END_TEST
+
+START_TEST(test_process) {
+        pid_t child = start_child();
+        Answer lease;
+
+        plug(NODE);
+        client_acquire_bound(&alice, ID, &lease, AS_PROCESS, "pid", "u", (uint32_t) child, NULL);
+        wait_for(&lease, "");
+        ck_assert_str_eq(get(&lease, "Form"), "process");
+        client_end(&alice);
+        world_settle(&world, 50);
+        ck_assert_str_eq(get(&lease, "State"), "held");
+        /* What that process opens is opened under the lease. */
+        fake_use(NODE, &child, 1, true);
+        world_settle(&world, 50);
+        ck_assert_str_eq(state(ID), "leased");
+        fake_use(NODE, NULL, 0, false);
+        end_child(child);
+        wait_state(ID, "free");
+        answer_clear(&lease);
+        client_begin(&alice, &world);
+}
+END_TEST
+
+START_TEST(test_process_waits) {
+        pid_t child = start_child();
+        Answer first, dies, leaves, last;
+
+        plug(NODE);
+        client_acquire(&carol, ID, &first, NULL);
+        wait_for(&first, "");
+        client_acquire_bound(&bob, ID, &dies, AS_PROCESS, "pid", "u", (uint32_t) child, WAIT, NEVER,
+                             NULL);
+        wait_leases(2);
+        client_acquire_bound(&alice, ID, &leaves, AS_PROCESS, WAIT, NEVER, NULL);
+        wait_leases(3);
+        client_acquire_bound(&bob, ID, &last, AS_PROCESS, WAIT, NEVER, NULL);
+        wait_leases(4);
+        end_child(child);
+        wait_for(&dies, "LeaseLost");
+        client_end(&alice);
+        sd_bus_slot_unref(leaves.slot);
+        wait_leases(2);
+        answer_clear(&first);
+        wait_for(&last, "");
+        answer_clear(&dies);
+        client_lease(&carol, last.path, "Release", &dies);
+        wait_for(&dies, "");
+        wait_state(ID, "free");
+        answer_clear(&dies);
+        answer_clear(&last);
+        client_begin(&alice, &world);
+}
+END_TEST
+
+/* The owner of a process's lease is its user; that of any other who took it. The clients of
+ * this test are all of one user, root or not. */
+START_TEST(test_owner) {
+        Answer lease, answer;
+
+        plug(NODE);
+        client_acquire_bound(&alice, ID, &lease, AS_PROCESS, NULL);
+        wait_for(&lease, "");
+        client_lease(&bob, lease.path, "Renew", &answer);
+        wait_for(&answer, "");
+        answer_clear(&answer);
+        client_lease(&bob, lease.path, "Release", &answer);
+        wait_for(&answer, "");
+        wait_state(ID, "free");
+        answer_clear(&answer);
+        answer_clear(&lease);
+
+        client_acquire_bound(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_lease(&bob, lease.path, "Renew", &answer);
+        wait_for(&answer, "NotLeased");
+        answer_clear(&answer);
+        client_lease(&alice, lease.path, "Release", &answer);
+        wait_for(&answer, "");
+        answer_clear(&answer);
+        answer_clear(&lease);
+}
+END_TEST
+
+START_TEST(test_renew) {
+        uint64_t limit = 3600 * USEC_PER_SEC, before;
+        Answer lease, answer;
+
+        plug(NODE);
+        client_acquire_bound(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        ck_assert_str_eq(get(&lease, "Expires"), "18446744073709551615");
+        client_lease(&alice, lease.path, "Renew", &answer); /* of no limit */
+        wait_for(&answer, "");
+        ck_assert_str_eq(get(&lease, "Expires"), "18446744073709551615");
+        answer_clear(&answer);
+        client_lease(&alice, lease.path, "Release", &answer);
+        wait_for(&answer, "");
+        answer_clear(&answer);
+        answer_clear(&lease);
+
+        client_acquire_bound(&alice, ID, &lease, "limit", "t", limit, NULL);
+        wait_for(&lease, "");
+        before = strtoull(get(&lease, "Expires"), NULL, 10);
+        ck_assert_uint_gt(before, now_usec(CLOCK_MONOTONIC));
+        (void) usleep(20000);
+        client_lease(&alice, lease.path, "Renew", &answer);
+        wait_for(&answer, "");
+        ck_assert_uint_ge(strtoull(get(&lease, "Expires"), NULL, 10), before + 20000);
+        answer_clear(&answer);
+        answer_clear(&lease);
+}
+END_TEST
+
+START_TEST(test_bad_options) {
+        pid_t child = start_child();
+        Answer answer;
+
+        end_child(child);
+        plug(NODE);
+        client_acquire(&alice, ID, &answer, AS_PROCESS, NULL);
+        wait_for(&answer, "InvalidArgs");
+        answer_clear(&answer);
+        client_acquire_bound(&alice, ID, &answer, "form", "s", "fd", NULL);
+        wait_for(&answer, "InvalidArgs");
+        answer_clear(&answer);
+        client_acquire_bound(&alice, ID, &answer, "pid", "u", (uint32_t) getpid(), NULL);
+        wait_for(&answer, "InvalidArgs");
+        answer_clear(&answer);
+        client_acquire_bound(&alice, ID, &answer, AS_PROCESS, "pid", "u", (uint32_t) 0, NULL);
+        wait_for(&answer, "InvalidArgs");
+        answer_clear(&answer);
+        client_acquire_bound(&alice, ID, &answer, AS_PROCESS, "pid", "u", (uint32_t) child, NULL);
+        wait_for(&answer, "InvalidArgs");
+        answer_clear(&answer);
+        ck_assert_str_eq(state(ID), "free");
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("manager-forms");
+        TCase *tcase = tcase_create("forms");
+        SRunner *runner;
+        int failed;
+
+        tcase_add_checked_fixture(tcase, cast_begin, cast_end);
+        tcase_set_timeout(tcase, 60);
+        tcase_add_test(tcase, test_fd);
+        tcase_add_test(tcase, test_connection);
+        tcase_add_test(tcase, test_process);
+        tcase_add_test(tcase, test_process_waits);
+        tcase_add_test(tcase, test_owner);
+        tcase_add_test(tcase, test_renew);
+        tcase_add_test(tcase, test_bad_options);
+        suite_add_tcase(suite, tcase);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
