@@ -118,7 +118,8 @@ exit 8
 EOF
 interrupt() { # COMMAND...: run it under a lease on a terminal, press Ctrl-C, leave its output in $out
         rm -f "$scratch/trapping"
-        out=$(timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- $*; echo status \$?" /dev/null \
+        # dash would end at Ctrl-C as well, before it says the status.
+        out=$(SHELL=/bin/bash timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- $*; echo status \$?" /dev/null \
                 < <(wait_until 20 test -e "$scratch/trapping" && printf '\003'; sleep 4) | tr -d '\r')
 }
 interrupt setsid bash "$scratch/trap.sh" "$scratch/trapping"
