@@ -194,7 +194,8 @@ static bool is_start_failure(const char *name) {
 /* What the daemon's own messages do not say already. */
 static const char *next_step(ExitCode code, const char *name) {
         if (name && strcmp(name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) == 0)
-                return "At a terminal, and without --no-ask-password, you are asked for it.";
+                return "A polkit agent may ask for it, at a terminal and without "
+                       "--no-ask-password.";
         switch (code) {
         case EXIT_CODE_BUSY:
                 return "Wait for it:  stlinkctl run --wait -- COMMAND";

@@ -96,7 +96,7 @@ unplugged meanwhile|io.github.stlinkd1.Error.Unplugged|3|122|
 not answering|io.github.stlinkd1.Error.NotAnswering|7|120|
 a lost lease|io.github.stlinkd1.Error.LeaseLost|9|120|
 not permitted|org.freedesktop.DBus.Error.AccessDenied|5|124|
-a password is needed|org.freedesktop.DBus.Error.InteractiveAuthorizationRequired|5|124|At a terminal, and without --no-ask-password, you are asked for it.
+a password is needed|org.freedesktop.DBus.Error.InteractiveAuthorizationRequired|5|124|A polkit agent may ask for it, at a terminal and without --no-ask-password.
 an option it does not know|org.freedesktop.DBus.Error.InvalidArgs|1|120|
 an error of no known name|com.example.Whatever|1|120|
 EOF

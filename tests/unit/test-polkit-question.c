@@ -50,7 +50,7 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *error)
 static sd_bus_slot *object;
 
 static void make_polkit(Usec timeout) {
-        PolkitLimits limits = { .timeout = timeout, .pending = 0 };
+        PolkitLimits limits = { .timeout = timeout, .pending = 1 };
 
         polkit_free(polkit);
         ck_assert_int_eq(polkit_new(world.connection, &limits, &polkit), 0);
@@ -208,6 +208,12 @@ START_TEST(test_nobody_asks_again) {
         ck_assert_uint_eq(method.calls, 1);
         world_settle(&world, 20);
         ck_assert_uint_eq(authority.cancelled, 0);
+
+        /* It does not count as an open one. */
+        ck_assert_int_ge(sd_bus_add_object(world.connection, &object, OBJECT, on_call, NULL), 0);
+        authority.hold = false;
+        call(&outcome);
+        wait_outcome(&outcome, "");
 }
 END_TEST
 
