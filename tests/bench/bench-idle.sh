@@ -7,22 +7,14 @@
 
 seconds=${BENCH_IDLE_SECONDS:-60}
 
-wakeups() {
-        awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$daemon_pid/status"
-}
-
-memory() {
-        awk -v key="$1:" '$1 == key { print $2 }' "/proc/$daemon_pid/status"
-}
-
 idle() {
         local before
         heading "stlinkd with 2 probes, idle for $seconds s"
         sleep 3 # let the start be over
-        before=$(wakeups)
+        before=$(wakeups "$daemon_pid")
         sleep "$seconds"
-        row "wake-ups" $(($(wakeups) - before))
-        row "resident memory" "$(memory VmRSS) KiB" "of it anonymous: $(memory RssAnon) KiB"
+        row "wake-ups" $(($(wakeups "$daemon_pid") - before))
+        row "resident memory" "$(memory "$daemon_pid" VmRSS) KiB" "of it anonymous: $(memory "$daemon_pid" RssAnon) KiB"
         row "threads" "$(awk '$1 == "Threads:" { print $2 }' "/proc/$daemon_pid/status")"
 }
 

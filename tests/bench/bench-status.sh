@@ -1,36 +1,79 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What it takes to ask which probes there are: wall time, USB transfers and target resets of
-# stlinkctl status beside the peers, with two probes plugged in and the daemon running.
+# What it takes to ask which probes there are: wall time, USB transfers, target resets and system
+# calls of stlinkctl status beside the peers, with two probes plugged in and the daemon running.
+# The programs take turns, so that what else the machine does hits all of them alike.
 # shellcheck source=bench.sh
 . "$(dirname "$0")/bench.sh"
 
-# peer NAME RUNS CMD...: one line of the table.
-peer() {
-        local name=$1 runs=$2 ms
-        shift 2
-        sim reset-counters
-        ms=$(median_ms "$runs" "$@")
-        printf '  %-28s %9.1f %8s %11s %8s\n' "$name" "$ms" "$(ratio "$ms" "$ping")" \
-                "$(ratio "$(total transfers)" "$runs")" \
-                "$(ratio "$(total target_resets)" "$runs")"
+names=("one D-Bus ping" "stlinkctl status" "stlinkctl list" lsusb
+        "st-info --probe" "openocd: init; exit" "pyocd-tool list")
+# Those that take seconds run in every 10th round only.
+slow_from=4 rounds=${BENCH_ROUNDS:-100}
+
+# choose INDEX: which program to run next, as ${program[@]}.
+choose() {
+        case $1 in
+        0) program=("$TOP_BUILDDIR/tests/bench/ping") ;;
+        1) program=("$TOP_BUILDDIR/stlinkctl" status) ;;
+        2) program=("$TOP_BUILDDIR/stlinkctl" list) ;;
+        3) program=(lsusb) ;;
+        4) program=(st-info --probe) ;;
+        5) program=(openocd -f interface/stlink.cfg -f target/stm32f1x.cfg -c init -c exit) ;;
+        6) program=(pyocd-tool list) ;;
+        esac
 }
 
+take_turns() {
+        local round i
+        for ((round = 0; round < rounds; round++)); do
+                for i in "${!names[@]}"; do
+                        [ "$i" -lt "$slow_from" ] || [ $((round % 10)) -eq 0 ] || continue
+                        choose "$i"
+                        time_ms "${program[@]}" >>"$scratch/times.$i"
+                done
+        done
+}
+
+# What one run of the program does to the probes: "TRANSFERS RESETS".
+traffic() {
+        sim reset-counters
+        "${program[@]}" >/dev/null 2>&1 </dev/null
+        printf '%s %s\n' "$(total transfers)" "$(total target_resets)"
+}
+
+# The system calls of one run, those of its threads and children included.
+calls() {
+        command -v strace >/dev/null || {
+                echo "-"
+                return
+        }
+        strace -c -f -U calls,name -o "$scratch/calls" "${program[@]}" >/dev/null 2>&1 </dev/null
+        awk '$2 == "total" { print $1 }' "$scratch/calls"
+}
+
+# The tenth percentile stands beside the median since it is what a busy machine distorts least: a
+# question over D-Bus waits for three processes to be scheduled.
 ask() {
-        ping=$(median_ms 200 "$TOP_BUILDDIR/tests/bench/ping")
-        heading "Asking which probes there are (two are plugged in)"
-        printf '  %-28s %9s %8s %11s %8s\n' "" "median ms" "x ping" "transfers" "resets"
-        peer "one D-Bus ping" 200 "$TOP_BUILDDIR/tests/bench/ping"
-        peer "stlinkctl status" 200 ctl status
-        peer "stlinkctl list" 200 ctl list
-        peer "lsusb" 50 lsusb
-        peer "st-info --probe" 10 st-info --probe
-        peer "openocd: init; exit" 10 openocd -f interface/stlink.cfg -f target/stm32f1x.cfg \
-                -c init -c exit
-        peer "pyocd-tool list" 5 pyocd-tool list
+        local i ping ping_quick time quick transfers resets
+        take_turns
+        ping=$(percentile 50 <"$scratch/times.0")
+        ping_quick=$(percentile 10 <"$scratch/times.0")
+        heading "Asking which probes there are (two are plugged in; $rounds rounds)"
+        printf '  %-20s %10s %7s %10s %7s %10s %7s %7s\n' "" "median ms" "x ping" "10 % in ms" "x ping" \
+                transfers resets syscalls
+        for i in "${!names[@]}"; do
+                choose "$i"
+                time=$(percentile 50 <"$scratch/times.$i")
+                quick=$(percentile 10 <"$scratch/times.$i")
+                read -r transfers resets < <(traffic)
+                printf '  %-20s %10s %7s %10s %7s %10s %7s %7s\n' "${names[i]}" \
+                        "$time" "$(ratio "$time" "$ping")" "$quick" "$(ratio "$quick" "$ping_quick")" \
+                        "$transfers" "$resets" "$(calls)"
+        done
         heading "stlinkctl status, 1000 times"
         sim reset-counters
-        median_ms 1000 ctl status >/dev/null
+        for ((i = 0; i < 1000; i++)); do ctl status >/dev/null; done
         row "USB transfers" "$(total transfers)"
         row "target resets" "$(total target_resets)"
 }

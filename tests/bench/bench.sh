@@ -1,35 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
-# What the benches share. They print figures and judge nothing: the machine is noisy, so what
-# counts are ratios from one run and numbers of transfers, system calls and wake-ups.
+# What the benches in the private world share.
+# shellcheck source=figures.sh
+. "$(dirname "${BASH_SOURCE[0]}")/figures.sh"
 # shellcheck source=../world/daemon.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../world/daemon.sh"
 
-# median_ms N CMD...: run it N times, output dropped; prints the median wall time in ms.
-median_ms() {
-        local n=$1 i t
-        shift
-        for ((i = 0; i < n; i++)); do
-                t=$EPOCHREALTIME
-                "$@" >/dev/null 2>&1 </dev/null
-                printf '%s %s\n' "$t" "$EPOCHREALTIME"
-        done | awk '{ printf "%.3f\n", ($2 - $1) * 1000 }' | sort -n |
-                awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-# ratio A B: A / B with two decimals.
-ratio() {
-        awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f\n", a / b; else print "-" }'
-}
-
-# heading TEXT
-heading() {
-        printf '\n%s\n' "$1"
-}
-
-# row NAME VALUE [NOTE]
-row() {
-        printf '  %-44s %12s  %s\n' "$1" "$2" "${3-}"
+# time_ms CMD...: run it once, output dropped; prints the wall time.
+time_ms() {
+        local t=$EPOCHREALTIME
+        "$@" >/dev/null 2>&1 </dev/null
+        ms "$t" "$EPOCHREALTIME"
 }
 
 # world_bench FUNCTION SPEC...: run a function of the calling script in a private world with those
