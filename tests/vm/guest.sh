@@ -34,13 +34,17 @@ journal() {
         journalctl --unit="$1" --boot --no-pager --output=short-monotonic
 }
 
-# probes SPEC...: plug simulated probes into the kernel; sim VERB... then speaks to them.
+# probes SPEC...: plug simulated probes into the kernel; sim VERB... then speaks to them, and
+# $simulator is the simulator's pid: they are gone with it.
 probes() {
         local spec args=()
         for spec in "$@"; do args+=(-p "$spec"); done
         modprobe vhci_hcd
         spawn stlinksim stlinksim usbip "${args[@]}" --attach --control "$scratch/control"
-        wait_until 30 plugged $# || fail "$# probes are plugged in" "$(cat "$scratch/stlinksim.log")"
+        # shellcheck disable=SC2034 # for tests
+        simulator=$spawned
+        wait_until $((30 + 2 * $#)) plugged $# ||
+                fail "$# probes are plugged in" "$(cat "$scratch/stlinksim.log")"
 }
 
 sim() {
@@ -49,9 +53,10 @@ sim() {
 
 # The sysfs directories of the probes that the kernel sees, for as long as it does.
 sysfs_of_probes() {
-        local path
+        local path vendor
         for path in /sys/bus/usb/devices/*/idVendor; do
-                [ "$(cat "$path" 2>/dev/null)" = 0483 ] && printf "%s\n" "${path%/*}"
+                { read -r vendor <"$path"; } 2>/dev/null || continue # it left
+                [ "$vendor" = 0483 ] && printf "%s\n" "${path%/*}"
         done
 }
 
@@ -63,4 +68,15 @@ plugged() {
 # udev_property PATH NAME: what udev knows of a sysfs path or a node.
 udev_property() {
         udevadm info --query=property --property="$2" --value "$1"
+}
+
+# how_many STATE: how many probes the daemon shows in that state.
+how_many() {
+        stlinkctl list --no-legend | grep -c " $1 "
+}
+
+# identified N: the daemon shows that many probes, all of them free and with their firmware.
+identified() {
+        [ "$(stlinkctl list --no-legend | awk '/ free / && /V[0-9]+J[0-9]+/ { n++ }
+                END { print n + 0, NR }')" = "$1 $1" ]
 }
