@@ -25,7 +25,8 @@ struct ClientLease {
         sd_bus_slot *lease_slot, *daemon_slot, *local_slot;
         char *path;
         char *daemon; /* unique name of who granted it */
-        int fd;
+        int fd;       /* -EBADF: it is bound to a process */
+        bool keep;
         char *state;
         uint32_t position;
         char *ended;
@@ -129,19 +130,25 @@ static int listen_to_signals(ClientLease *lease) {
         return r;
 }
 
-static int make_call(sd_bus *bus, const char *probe, Usec wait, const char *reason,
+static int make_call(sd_bus *bus, const char *probe, const ClientRequest *request,
                      sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r = sd_bus_message_new_method_call(bus, &call, STLINKD_BUS_NAME, probe,
-                                               STLINKD_PROBE_INTERFACE, "Acquire");
+                                               STLINKD_PROBE_INTERFACE,
+                                               request->pid > 0 ? "AcquireBound" : "Acquire");
 
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'a', "{sv}");
-        if (r >= 0 && reason)
-                r = sd_bus_message_append(call, "{sv}", "reason", "s", reason);
-        if (r >= 0 && wait > 0)
-                r = sd_bus_message_append(call, "{sv}{sv}", "wait", "t", wait, "waiting", "s",
-                                          "object");
+        if (r >= 0 && request->reason)
+                r = sd_bus_message_append(call, "{sv}", "reason", "s", request->reason);
+        if (r >= 0 && request->wait > 0)
+                r = sd_bus_message_append(call, "{sv}{sv}", "wait", "t", request->wait, "waiting",
+                                          "s", "object");
+        if (r >= 0 && request->limit > 0)
+                r = sd_bus_message_append(call, "{sv}", "limit", "t", request->limit);
+        if (r >= 0 && request->pid > 0)
+                r = sd_bus_message_append(call, "{sv}{sv}", "form", "s", "process", "pid", "u",
+                                          (uint32_t) request->pid);
         if (r >= 0)
                 r = sd_bus_message_close_container(call);
         if (r >= 0)
@@ -151,14 +158,18 @@ static int make_call(sd_bus *bus, const char *probe, Usec wait, const char *reas
 
 static int take_answer(ClientLease *lease, sd_bus_message *answer) {
         const char *path;
-        int fd, r = sd_bus_message_read(answer, "oh", &path, &fd);
+        int fd = -EBADF, r = sd_bus_message_read_basic(answer, 'o', &path);
 
+        if (r >= 0 && sd_bus_message_has_signature(answer, "oh"))
+                r = sd_bus_message_read_basic(answer, 'h', &fd);
         if (r < 0)
                 return r;
         lease->path = strdup(path);
         lease->daemon = strdup(sd_bus_message_get_sender(answer));
         if (!lease->path || !lease->daemon)
                 return -ENOMEM;
+        if (fd < 0)
+                return 0;
         lease->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return lease->fd < 0 ? -errno : 0;
 }
@@ -175,7 +186,7 @@ static int read_state(ClientLease *lease) {
         return r < 0 ? r : properties_read(answer, lease_table, ELEMENTSOF(lease_table), lease);
 }
 
-int client_lease_acquire(sd_bus *bus, const char *probe, Usec wait, const char *reason,
+int client_lease_acquire(sd_bus *bus, const char *probe, const ClientRequest *request,
                          sd_bus_error *reterr, ClientLease **ret) {
         _cleanup_(client_lease_freep) ClientLease *lease = calloc(1, sizeof(ClientLease));
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
@@ -187,14 +198,14 @@ int client_lease_acquire(sd_bus *bus, const char *probe, Usec wait, const char *
         lease->bus = sd_bus_ref(bus);
         r = listen_to_signals(lease);
         if (r >= 0)
-                r = make_call(bus, probe, wait, reason, &call);
+                r = make_call(bus, probe, request, &call);
         if (r >= 0)
                 r = sd_bus_call(bus, call, ACQUIRE_TIMEOUT, reterr, &answer);
         if (r >= 0)
                 r = take_answer(lease, answer);
         if (r < 0)
                 return r;
-        if (wait > 0)
+        if (request->wait > 0)
                 r = read_state(lease);
         else if (!(lease->state = strdup("held")))
                 r = -ENOMEM;
@@ -220,7 +231,7 @@ static void release(ClientLease *lease) {
 ClientLease *client_lease_free(ClientLease *lease) {
         if (!lease)
                 return NULL;
-        if (lease->path && !lease->ended)
+        if (lease->path && !lease->ended && !lease->keep)
                 release(lease);
         safe_close(lease->fd);
         sd_bus_slot_unref(lease->lease_slot);
@@ -233,6 +244,14 @@ ClientLease *client_lease_free(ClientLease *lease) {
         free(lease->ended);
         free(lease);
         return NULL;
+}
+
+void client_lease_keep(ClientLease *lease) {
+        lease->keep = true;
+}
+
+const char *client_lease_path(const ClientLease *lease) {
+        return lease->path;
 }
 
 int client_lease_await(ClientLease *lease) {

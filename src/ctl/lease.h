@@ -15,11 +15,22 @@ typedef struct ClientLease ClientLease;
  * granted, and when it ended. */
 typedef void (*ClientLeaseChanged)(ClientLease *lease, void *userdata);
 
-/* Ask for a lease on the probe of that path. wait as in Options; reason may be NULL. When wait
- * is not 0 and it cannot be had at once, the lease is waiting on return. Errors as those of
- * Probe.Acquire, with reterr set. */
-int client_lease_acquire(sd_bus *bus, const char *probe, Usec wait, const char *reason,
+typedef struct ClientRequest {
+        Usec wait;          /* as in Options */
+        const char *reason; /* may be NULL */
+        Usec limit;         /* how long to hold it without renewal; 0: as long as one likes */
+        pid_t pid;          /* the process to bind it to; 0: it is this program's own */
+} ClientRequest;
+
+/* Ask for a lease on the probe of that path. When the request waits and it cannot be had at
+ * once, the lease is waiting on return. Errors as those of Probe.Acquire, with reterr set. */
+int client_lease_acquire(sd_bus *bus, const char *probe, const ClientRequest *request,
                          sd_bus_error *reterr, ClientLease **ret);
+
+/* Do not give it back with client_lease_free(): it is bound to a process that goes on. */
+void client_lease_keep(ClientLease *lease);
+
+const char *client_lease_path(const ClientLease *lease);
 
 /* Give it back, or stop waiting, if that is still to be done; NULL is fine. */
 ClientLease *client_lease_free(ClientLease *lease);

@@ -86,14 +86,14 @@ static ExitCode await(sd_bus *bus, const ProbeView *probe, ClientLease *lease) {
         return EXIT_CODE_OK;
 }
 
-ExitCode obtain_lease(sd_bus *bus, const ProbeView *probe, Usec wait, const char *reason,
+ExitCode obtain_lease(sd_bus *bus, const ProbeView *probe, const ClientRequest *request,
                       ClientLease **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(client_lease_freep) ClientLease *lease = NULL;
         ExitCode code = EXIT_CODE_OK;
         int r;
 
-        r = client_lease_acquire(bus, probe->path, wait, reason, &error, &lease);
+        r = client_lease_acquire(bus, probe->path, request, &error, &lease);
         if (r < 0)
                 return client_report(&error, r);
         if (!client_lease_is_held(lease))

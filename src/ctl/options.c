@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -18,6 +20,8 @@ static const struct option table[] = {
         { "wait", optional_argument, NULL, OPTION_WAIT },
         { "reason", required_argument, NULL, OPTION_REASON },
         { "until", required_argument, NULL, OPTION_UNTIL },
+        { "for", required_argument, NULL, OPTION_FOR },
+        { "pid", required_argument, NULL, OPTION_PID },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "help", no_argument, NULL, OPTION_HELP },
         { "version", no_argument, NULL, OPTION_VERSION },
@@ -58,6 +62,28 @@ static int set_until(Options *options, const char *text) {
         return 0;
 }
 
+static int set_limit(Options *options, const char *text) {
+        if (parse_usec(text, &options->limit) < 0 || options->limit == 0) {
+                client_say("Not a time to hold it for: '%s' (try --for=10min).", text);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static int set_pid(Options *options, const char *text) {
+        char *end;
+        long pid;
+
+        errno = 0;
+        pid = strtol(text, &end, 10);
+        if (errno != 0 || *end != '\0' || pid <= 0 || pid > INT_MAX) {
+                client_say("Not a process: '%s' (try --pid=$$).", text);
+                return -EINVAL;
+        }
+        options->pid = (pid_t) pid;
+        return 0;
+}
+
 static int set_option(Options *options, int option, const char *value) {
         options->given |= (unsigned) option;
         switch (option) {
@@ -82,6 +108,10 @@ static int set_option(Options *options, int option, const char *value) {
         case OPTION_NO_ASK_PASSWORD:
                 options->no_ask_password = true;
                 break;
+        case OPTION_FOR:
+                return set_limit(options, value);
+        case OPTION_PID:
+                return set_pid(options, value);
         case OPTION_UNTIL:
                 return set_until(options, value);
         }

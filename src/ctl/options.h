@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/time.h"
 
@@ -24,6 +25,8 @@ typedef enum Option {
         OPTION_HELP = 1 << 14,
         OPTION_VERSION = 1 << 15,
         OPTION_NO_ASK_PASSWORD = 1 << 16,
+        OPTION_FOR = 1 << 17,
+        OPTION_PID = 1 << 18,
 } Option;
 
 typedef struct Options {
@@ -35,6 +38,8 @@ typedef struct Options {
         Usec wait;         /* 0: not at all; USEC_INFINITY: without end */
         const char *reason;
         Until until;
+        Usec limit; /* 0: none */
+        pid_t pid;  /* 0: not given */
 } Options;
 
 void options_init(Options *options);

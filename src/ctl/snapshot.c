@@ -46,8 +46,8 @@ static ProbeView *probe_view_free(ProbeView *probe) {
 }
 
 static LeaseView *lease_view_free(LeaseView *lease) {
-        char *strings[] = { lease->path, lease->probe,  lease->state,  lease->kind,
-                            lease->user, lease->reason, lease->command };
+        char *strings[] = { lease->path, lease->probe,  lease->state,   lease->kind,
+                            lease->user, lease->reason, lease->command, lease->form };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -168,6 +168,8 @@ static const Property lease_table[] = {
         { "State", "s", offsetof(LeaseView, state) },
         { "Position", "u", offsetof(LeaseView, position) },
         { "Kind", "s", offsetof(LeaseView, kind) },
+        { "Form", "s", offsetof(LeaseView, form) },
+        { "Expires", "t", offsetof(LeaseView, expires) },
         { "Parts", "as", offsetof(LeaseView, parts), properties_read_strings },
         { "Reason", "s", offsetof(LeaseView, reason) },
         { "Uid", "u", offsetof(LeaseView, uid) },

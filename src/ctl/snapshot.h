@@ -27,10 +27,11 @@ typedef struct PartView {
 } PartView;
 
 typedef struct LeaseView {
-        char *path, *probe, *state, *kind, *reason, *user, *command;
+        char *path, *probe, *state, *kind, *form, *reason, *user, *command;
         char **parts; /* ends with NULL */
         uint32_t uid, pid, position;
         Usec requested, granted; /* CLOCK_MONOTONIC */
+        Usec expires;            /* likewise; 0: not said; USEC_INFINITY: never */
 } LeaseView;
 
 typedef struct ProbeView {

@@ -216,8 +216,10 @@ int verb_connect(int n, char **words, const Options *options) {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(connection_done)
                 Connection connection = { .node_fd = -EBADF, .cancel_fd = -EBADF };
-        Usec wait = options->given & OPTION_WAIT ? options->wait : DEFAULT_WAIT;
-        const char *reason = options->reason ? options->reason : "stlinkctl connect";
+        ClientRequest request = {
+                .wait = options->given & OPTION_WAIT ? options->wait : DEFAULT_WAIT,
+                .reason = options->reason ? options->reason : "stlinkctl connect",
+        };
         ProbeView *probe;
         ExitCode code;
 
@@ -226,7 +228,7 @@ int verb_connect(int n, char **words, const Options *options) {
                 code = client_select(snapshot, n > 0 ? words[0] : options->probe, &probe);
         if (code == EXIT_CODE_OK) {
                 client_ask_password(bus, !options->no_ask_password);
-                code = obtain_lease(bus, probe, wait, reason, &connection.lease);
+                code = obtain_lease(bus, probe, &request, &connection.lease);
         }
         return code == EXIT_CODE_OK ? connect_target(&connection, probe, options->json) : code;
 }

@@ -18,7 +18,10 @@ int verb_run(int n, char **words, const Options *options) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(client_lease_freep) ClientLease *lease = NULL;
-        const char *reason = options->reason ? options->reason : default_reason(words[0]);
+        ClientRequest request = {
+                .wait = options->wait,
+                .reason = options->reason ? options->reason : default_reason(words[0]),
+        };
         ProbeView *probe;
         ExitCode code;
 
@@ -28,7 +31,7 @@ int verb_run(int n, char **words, const Options *options) {
                 code = client_select(snapshot, options->probe, &probe);
         if (code == EXIT_CODE_OK) {
                 client_ask_password(bus, !options->no_ask_password);
-                code = obtain_lease(bus, probe, options->wait, reason, &lease);
+                code = obtain_lease(bus, probe, &request, &lease);
         }
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);

@@ -15,6 +15,10 @@ static const Verb verbs[] = {
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
         { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL, true, verb_run },
         { "connect", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_connect },
+        { "lock", 0, 1, LEASE_OPTIONS | OPTION_FOR | OPTION_PID, false, verb_lock },
+        { "unlock", 0, 1, OPTION_PROBE, false, verb_unlock },
+        { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
+        { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
 };
 
 const Verb *verb_at(size_t index) {

@@ -33,3 +33,7 @@ int verb_list(int n, char **words, const Options *options);
 int verb_monitor(int n, char **words, const Options *options);
 int verb_run(int n, char **words, const Options *options);
 int verb_connect(int n, char **words, const Options *options);
+int verb_lock(int n, char **words, const Options *options);
+int verb_unlock(int n, char **words, const Options *options);
+int verb_renew(int n, char **words, const Options *options);
+int verb_leases(int n, char **words, const Options *options);
