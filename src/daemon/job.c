@@ -202,8 +202,11 @@ static int job_watch(Job *job) {
         if (r < 0)
                 return r;
         /* Not just once: a process that dies under a tracer (strace, a leak checker) wakes us
-         * before its tracer lets go of it, and then there is nothing to wait for yet. */
-        r = sd_event_source_set_enabled(job->child, SD_EVENT_ON);
+         * before its tracer lets go of it, and then there is nothing to wait for yet. sd-event
+         * leaves its epoll entry as it is unless the source is off in between. */
+        r = sd_event_source_set_enabled(job->child, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(job->child, SD_EVENT_ON);
         if (r < 0)
                 return r;
         r = sd_event_add_io(event, &job->input, job->socket, EPOLLIN, on_input, job);
