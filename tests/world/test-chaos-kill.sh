@@ -108,6 +108,29 @@ kill_worker() { # milliseconds
         calm "$label"
 }
 for moment in $(scaled '0 30' "$(seq 0 5 150)"); do kill_worker "$moment"; done
+
+# It dies while somebody traces it, who lets go of it later.
+traced() {
+        python3 - "$1" <<-'END'
+	import ctypes, os, signal, sys, time
+	pid = int(sys.argv[1])
+	PTRACE_SEIZE = 0x4206
+	if ctypes.CDLL(None).ptrace(PTRACE_SEIZE, pid, 0, 0) != 0:
+	    sys.exit(77)
+	os.kill(pid, signal.SIGKILL)
+	time.sleep(0.5)
+	END
+}
+pull "a traced worker"
+sim set 1 latency=300ms
+sim plug 1
+wait_until 5 workers
+if traced "$(workers | head -n 1)" 2>/dev/null; then
+        calm "worker killed under a tracer"
+else
+        skip "worker killed under a tracer" "this process may not trace it"
+        replug "a traced worker"
+fi
 for moment in $(scaled '0 20 60' "$(seq 0 5 200)"); do
         launch connecter "$TOP_BUILDDIR/stlinkctl" connect $one
         wait_until 1 workers
