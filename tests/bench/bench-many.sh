@@ -10,6 +10,11 @@
 
 seconds=${BENCH_IDLE_SECONDS:-60}
 
+# asked N: the daemon shows that many probes and is through with them, answer or none.
+asked() {
+        stlinkctl list --no-legend | awk -v n="$1" '/ identifying / { busy++ } END { exit busy || NR != n }'
+}
+
 # idle WHAT: memory, then wake-ups, of the daemon as it is.
 idle() {
         local pid before
@@ -36,7 +41,7 @@ for _ in {1..120}; do specs+=(v2); done
 started=$EPOCHREALTIME
 probes "${specs[@]}"
 there=$EPOCHREALTIME
-wait_until 300 identified 120
+wait_until 300 asked 120
 all=$EPOCHREALTIME
 heading "120 probes plugged in at once, the service not running"
 row "identified" "$(how_many free)"
