@@ -15,6 +15,8 @@
 #define MESSAGE_LEASE_GRANTED       "dbd662eafeec4366bc478295972522ee"
 #define MESSAGE_LEASE_ENDED         "b3b2bd00f90144b082c7172a3192c9b9"
 #define MESSAGE_LEASE_REFUSED       "48ea3248d4f944a7b859d47fa20860b5"
+#define MESSAGE_CONFLICT            "b122d3cea70b4a4fb843dba95ac0d1f8"
+#define MESSAGE_NOT_BINDING         "efd8e7a8139947d299bdc3f68c094e65"
 
 /* Log one. probe may be NULL, lease 0, error 0; message_id may be NULL for what nobody has to
  * search for. */

@@ -112,6 +112,12 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
                      sd_bus_error *error);
 void lease_entry_held(LeaseEntry *entry); /* no longer on what the request hung on */
 
+/* manager-gate.c: leases that bind, where the kernel can. */
+void manager_set_up_gate(Manager *manager);
+void lease_entry_arm(LeaseEntry *entry); /* from now on only its members use the probe */
+void lease_entry_disarm(LeaseEntry *entry);
+void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
+
 /* manager-request.c: what clients ask for. */
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);
 int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *options,

@@ -45,6 +45,7 @@ static void prepare_end(LeaseEntry *entry) {
         ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
 
         entry->ending = true;
+        lease_entry_disarm(entry);
         if (!probe)
                 return;
         if (entry->node >= 0) {
@@ -137,6 +138,7 @@ static void perform_queued(LeaseEntry *entry) {
 static void perform_granted(LeaseEntry *entry, const Probe *probe) {
         Manager *manager = entry->manager;
 
+        lease_entry_arm(entry);
         if (entry->shown)
                 bus_lease_changed(manager->bus, entry->id,
                                   BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED |
@@ -181,6 +183,7 @@ static bool is_news(LeaseEnd end) {
 static void perform_ended(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
         Manager *manager = entry->manager;
 
+        lease_entry_disarm(entry);
         refuse(entry, probe, end);
         if (is_news(end) && !entry->request)
                 bus_lease_ended(manager->bus, entry->id, entry->owner_name,

@@ -182,6 +182,8 @@ static void perform_attached(Manager *manager, const Probe *probe) {
                   : -ENOMEM;
         if (r < 0 && r != -ENOENT)
                 journal_log(LOG_ERR, NULL, probe, 0, r, "Cannot watch %s", probe->node);
+        if (r >= 0)
+                probe_entry_arm(entry);
 }
 
 static void perform_detached(Manager *manager, uint32_t number) {

@@ -117,6 +117,7 @@ static int manager_set_up(Manager *manager, const char *worker) {
         r = gate_new(manager->event, config->gate, manager_on_holders, manager, &manager->gate);
         if (r < 0)
                 return log_error_errno(r, "Cannot watch who uses probes");
+        manager_set_up_gate(manager);
         r = job_runner_new(manager->event, manager->gate, worker, config->jobs_max, &manager->jobs);
         if (r < 0)
                 return r;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -139,69 +138,6 @@ static Event parse_event(const struct fanotify_event_metadata *metadata, const c
         return event;
 }
 
-static bool pidfd_is_alive(int pidfd) {
-        struct pollfd poll_fd = { .fd = pidfd, .events = POLLIN };
-
-        return pidfd >= 0 && poll(&poll_fd, 1, 0) == 0;
-}
-
-/* Returns 1 when the process has the node, 0 when not, or a negative errno. */
-static int find_descriptor(const GateNode *node, pid_t pid, int *ret_fd) {
-        ScanTarget target = { .key = node->key };
-        ScanHits hits = {};
-        int r;
-
-        r = scan_process(pid, &target, 1, &hits);
-        if (r >= 0 && hits.n > 0) {
-                *ret_fd = hits.items[0].fd;
-                r = 1;
-        }
-        scan_hits_clear(&hits);
-        return r;
-}
-
-static bool is_ours(const GateNode *node) {
-        int fd;
-
-        for (size_t i = 0; i < node->gate->n_ignored; i++)
-                if (find_descriptor(node, node->gate->ignored[i], &fd) > 0)
-                        return true;
-        return false;
-}
-
-/* We may not look at its descriptors, but the kernel has told us its pid. */
-static void add_unseen(GateNode *node, const Event *event) {
-        if (pidfd_is_alive(event->pidfd) && node_add_holder(node, event->pid, -1) > 0 &&
-            !pidfd_is_alive(event->pidfd)) /* then it may be another one of that pid */
-                node_remove_holder(node, node->n_holders - 1);
-}
-
-/* Returns whether all processes have to be looked at. */
-static bool take_open(GateNode *node, const Event *event) {
-        int r, fd;
-
-        r = find_descriptor(node, event->pid, &fd);
-        if (r == -ESRCH) /* gone, but a child of it may have the descriptor */
-                return true;
-        if (r == -EACCES || r == -EPERM)
-                add_unseen(node, event);
-        else if (r > 0)
-                r = node_add_holder(node, event->pid, fd);
-        return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
-static void take_close(GateNode *node, pid_t pid) {
-        ssize_t known = node_find_holder(node, pid);
-        int fd;
-
-        if (known < 0)
-                return;
-        if (find_descriptor(node, pid, &fd) > 0)
-                node->watches[known].fd = fd;
-        else
-                node_remove_holder(node, (size_t) known);
-}
-
 static bool node_take_event(GateNode *node, const Event *event) {
         /* Events of one process are merged: with both bits the order is unknown. */
         node->opened = (event->mask & FAN_OPEN) && !(event->mask & FAN_CLOSE);
@@ -210,12 +146,12 @@ static bool node_take_event(GateNode *node, const Event *event) {
         if (event->pid == 0)
                 return true;
         if (gate_ignores(node->gate, event->pid)) {
-                node->ours = is_ours(node);
+                node_report_ours(node);
                 return false;
         }
         if (event->mask & FAN_CLOSE)
-                take_close(node, event->pid);
-        return (event->mask & FAN_OPEN) && take_open(node, event);
+                node_report_close(node, event->pid);
+        return (event->mask & FAN_OPEN) && node_report_open(node, event->pid, event->pidfd) < 0;
 }
 
 static bool take_event(Gate *gate, const Event *event) {

@@ -18,10 +18,19 @@ typedef struct GateBackend {
         /* Take in what was reported. Called at the start of a look, with reports held back
          * since the first one. Returns whether all processes have to be looked at. */
         bool (*drain)(Gate *gate);
+
+        /* The rest is NULL where the kernel only lets us see. Tags are those of gate.h. */
+        int (*bind)(GateNode *node, GateTag tag);
+        void (*unbind)(GateNode *node, GateTag tag);
+        int (*admit)(Gate *gate, GateTag tag, int pidfd);
+        int (*traffic)(const GateNode *node, const Process *process, GateTraffic *ret);
 } GateBackend;
 
 extern const GateBackend gate_backend_poll;
 extern const GateBackend gate_backend_fanotify;
+#if HAVE_BPF
+extern const GateBackend gate_backend_bpf;
+#endif
 
 typedef struct GateHandle GateHandle; /* how fanotify names a node */
 
@@ -30,6 +39,14 @@ typedef struct GateWatch {
         sd_event_source *death; /* its pidfd */
         int fd;                 /* where it had the node when last seen; -1 if we cannot see */
 } GateWatch;
+
+/* A refusal that waits to be told of, merged with others of the same process */
+typedef struct Refusal {
+        GateNode *node;
+        GateRefusal told;
+} Refusal;
+
+typedef struct GateBpf GateBpf; /* gate-bpf.c */
 
 struct GateNode {
         Gate *gate;
@@ -53,6 +70,11 @@ struct GateNode {
 
         int inotify;        /* watch descriptor, or -1 */
         GateHandle *handle; /* with fanotify, unless the file system has none */
+
+        bool marked;      /* in the map of the BPF program, by its device number */
+        unsigned opening; /* opens reported whose descriptors were not there yet */
+        GateTag *tags;    /* the leases that it is bound to */
+        size_t n_tags;
 };
 
 struct Gate {
@@ -75,6 +97,13 @@ struct Gate {
 
         sd_event_source *inotify_source;
         sd_event_source *fanotify_source;
+        GateBpf *bpf;
+        int bpf_error; /* why there is no binding */
+
+        GateRefused refused;
+        void *refused_userdata;
+        Refusal *refusals; /* to be told of */
+        size_t n_refusals;
 };
 
 /* Something was reported: look soon. full: at all processes. */
@@ -94,3 +123,24 @@ int node_add_holder(GateNode *node, pid_t pid, int fd);
 ssize_t node_find_holder(const GateNode *node, pid_t pid); /* its index, or -1 */
 void node_remove_holder(GateNode *node, size_t index);
 void node_set_changed(GateNode *node);
+
+/* Whether each holder still has the descriptor it was seen with. One that gave it to a child
+ * and closed it sent no event. */
+bool node_holders_are_there(const GateNode *node);
+
+/* Somebody is about to claim the node, or to give it up: look at the claim often for a while. */
+void gate_expect_claim(Gate *gate);
+
+/* report.c: an event says that pid opened the node. pidfd (or a negative number) tells whether
+ * it still is that process. Returns 1 when it is a holder now, 0 when it has no such descriptor
+ * (yet, or any more), or a negative errno: then all processes have to be looked at. */
+int node_report_open(GateNode *node, pid_t pid, int pidfd);
+void node_report_close(GateNode *node, pid_t pid);
+/* An ignored process opened or closed it. */
+void node_report_ours(GateNode *node);
+
+/* bind.c: a process was kept from the node. process is NULL. */
+void node_report_refusal(GateNode *node, const GateRefusal *refusal);
+void gate_tell_refusals(Gate *gate);
+void gate_forget_refusals(Gate *gate, const GateNode *node); /* NULL: all */
+bool gate_has_tag(const Gate *gate, GateTag tag);

@@ -24,7 +24,13 @@ static const char *const gate_kind_table[_GATE_KIND_MAX] = {
 DEFINE_STRING_TABLE(gate_kind, GateKind)
 
 /* From the best to the one that works everywhere */
-static const GateBackend *const backends[] = { &gate_backend_fanotify, &gate_backend_poll };
+static const GateBackend *const backends[] = {
+#if HAVE_BPF
+        &gate_backend_bpf,
+#endif
+        &gate_backend_fanotify,
+        &gate_backend_poll,
+};
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         Gate *gate = userdata;
@@ -60,6 +66,7 @@ static int on_notify(sd_event_source *source, void *userdata) {
                 node->changed = false;
                 gate->callback(node, gate->userdata);
         }
+        gate_tell_refusals(gate);
         return 0;
 }
 
@@ -94,6 +101,8 @@ static int gate_start(Gate *gate, GateKind wanted) {
                         return 0;
                 gate->backend->stop(gate);
                 gate->backend = NULL;
+                if (backends[i]->kind == GATE_BPF)
+                        gate->bpf_error = r;
         }
         return r;
 }
@@ -109,6 +118,7 @@ int gate_new(sd_event *event, GateKind wanted, GateChanged changed, void *userda
         gate->event = sd_event_ref(event);
         gate->callback = changed;
         gate->userdata = userdata;
+        gate->bpf_error = -EOPNOTSUPP;
         gate_ignore_process(gate, getpid());
         r = gate_add_sources(gate);
         if (r < 0)
@@ -130,6 +140,8 @@ Gate *gate_free(Gate *gate) {
         sd_event_source_disable_unref(gate->tick_timer);
         sd_event_source_disable_unref(gate->notifier);
         sd_event_unref(gate->event);
+        gate_forget_refusals(gate, NULL);
+        free(gate->refusals);
         free(gate->ignored);
         free(gate);
         return NULL;
@@ -242,11 +254,15 @@ GateNode *gate_remove_node(GateNode *node) {
         if (!node)
                 return NULL;
         list_remove(&node->link);
+        gate_forget_refusals(node->gate, node);
+        while (node->n_tags > 0)
+                gate_node_unbind(node, node->tags[node->n_tags - 1]);
         node->gate->backend->unwatch(node);
         while (node->n_holders > 0)
                 node_remove_holder(node, node->n_holders - 1);
         free(node->holders);
         free(node->watches);
+        free(node->tags);
         free(node->path);
         free(node->driver_path);
         free(node);

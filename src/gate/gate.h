@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -74,3 +75,59 @@ bool gate_node_is_claimed(const GateNode *node);
 
 /* Look again now, at all nodes, rather than at the next event. */
 int gate_node_rescan(GateNode *node);
+
+/* --- binding ------------------------------------------------------------------------------
+ *
+ * A node that is bound to a lease can be opened, and its open descriptors used, by members of
+ * that lease only. All others get EBUSY, root too. A node may be bound to several leases, then
+ * the members of each are let through; one that is bound to none is open to everybody.
+ *
+ * Membership is a process's, with all its threads. A child is born with its parent's. Whoever
+ * receives a descriptor that a member opened becomes a member too, but for the bus daemon and
+ * other mere carriers. What the process that made the gate has started since is never refused.
+ *
+ * When the process that made the gate ends, nothing is bound any more. */
+
+/* A lease's number, from 1 on; one is never used for two leases. */
+typedef uint64_t GateTag;
+
+/* 0 when nodes can be bound; else why not:
+ *   -EOPNOTSUPP  this gate was not asked to, or stlinkd was built without it
+ *   -ENOSYS      the kernel has no BPF LSM, or was started without it (lsm=...,bpf)
+ *   -EPERM       CAP_BPF and CAP_PERFMON are missing
+ *   any other    loading the program failed */
+int gate_binding_error(const Gate *gate);
+
+/* Bind a node to a lease, besides those it is bound to. -EOPNOTSUPP when this gate or this node
+ * (one that is no device node) cannot be bound; -ENOSPC, -ENOMEM. */
+_check_result_ int gate_node_bind(GateNode *node, GateTag tag);
+void gate_node_unbind(GateNode *node, GateTag tag); /* removing the node does so, too */
+bool gate_node_is_bound(const GateNode *node);
+
+/* Make a process and all that descend from it members, before or after binding. -EOPNOTSUPP as
+ * above, -ESRCH when it is gone, -ENOSPC when it belongs to as many leases as it can. */
+_check_result_ int gate_admit(Gate *gate, GateTag tag, const Process *process);
+
+/* Somebody was refused. */
+typedef struct GateRefusal {
+        Process *process; /* NULL when it is gone by now */
+        pid_t pid;
+        uid_t uid;
+        char command[16]; /* comm, as the kernel gave it */
+        uint32_t request; /* the ioctl(2) that was refused last, or 0 for an open(2) */
+        unsigned count;   /* since it was last told of */
+        Usec last;        /* CLOCK_BOOTTIME */
+} GateRefusal;
+
+/* Called from the event loop. Nodes may be added and removed in it. */
+typedef void (*GateRefused)(GateNode *node, const GateRefusal *refusal, void *userdata);
+void gate_set_refused(Gate *gate, GateRefused refused, void *userdata);
+
+/* How much a process has asked of a node */
+typedef struct GateTraffic {
+        uint64_t requests;  /* ioctls */
+        uint64_t transfers; /* of them, those that move data */
+} GateTraffic;
+
+/* -EOPNOTSUPP where only opens are seen; all 0 for a process that was not seen to use it. */
+int gate_node_traffic(const GateNode *node, const Process *process, GateTraffic *ret);

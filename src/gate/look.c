@@ -228,7 +228,8 @@ static void arm_tick(Gate *gate) {
         bool active = false;
 
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        active = active || node->n_holders > 0 || node->claimed || now < node->suspect_until;
+        active = active || node->n_holders > 0 || node->claimed || node->opening > 0 ||
+                 now < node->suspect_until;
         if (!active) {
                 (void) sd_event_source_set_enabled(gate->tick_timer, SD_EVENT_OFF);
                 gate->tick = TICK_FIRST;
@@ -259,9 +260,7 @@ int gate_look(Gate *gate) {
         return r;
 }
 
-/* Whether each holder still has the descriptor it was seen with. One that gave it to a child
- * and closed it sent no event. */
-static bool holders_are_there(const GateNode *node) {
+bool node_holders_are_there(const GateNode *node) {
         for (size_t i = 0; i < node->n_holders; i++)
                 if (node->watches[i].fd >= 0 &&
                     !scan_descriptor_is(node->holders[i].process->pid, node->watches[i].fd,
@@ -277,13 +276,19 @@ static void refresh_processes(GateNode *node) {
                         node_set_changed(node);
 }
 
+void gate_expect_claim(Gate *gate) {
+        gate->tick = TICK_FIRST;
+}
+
 void gate_tick(Gate *gate) {
         LIST_FOREACH(&gate->nodes, GateNode, node, link) {
                 bool before = node->linked;
 
                 node_update_claim(node, node->claimed);
-                if ((node->linked && !before && node->n_holders == 0) || !holders_are_there(node))
+                if ((node->linked && !before && node->n_holders == 0) || node->opening > 0 ||
+                    !node_holders_are_there(node))
                         gate_look_soon(gate, /* full= */ true);
+                node->opening = 0;
                 refresh_processes(node);
         }
         gate->tick = MIN(gate->tick * 2, TICK_LAST);

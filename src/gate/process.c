@@ -319,3 +319,20 @@ bool process_refresh(Process *process) {
         process->pidfd = old.pidfd;
         return true;
 }
+
+int process_read_parent(pid_t pid, pid_t *ret_parent, Usec *ret_start) {
+        _cleanup_close_ int dirfd = open_folder(pid);
+        Stat stat;
+        int r;
+
+        if (dirfd < 0)
+                return dirfd;
+        r = read_stat(dirfd, &stat);
+        if (r < 0)
+                return r;
+        if (stat_is_dead(&stat))
+                return -ESRCH;
+        *ret_parent = stat.parent;
+        *ret_start = ticks_to_usec(stat.start);
+        return 0;
+}

@@ -38,3 +38,7 @@ bool process_is_alive(const Process *process);
 /* Read it again if it has another command by now: after an exec it is still the same process.
  * Returns whether anything changed. */
 bool process_refresh(Process *process);
+
+/* The parent, and when pid started (as Process.start), which tells it from another process that
+ * has its pid later. -ESRCH when it is gone. */
+int process_read_parent(pid_t pid, pid_t *ret_parent, Usec *ret_start);

@@ -75,6 +75,30 @@ Gate *gate_free(Gate *gate) {
         return NULL;
 }
 
+/* This gate sees, and binds nothing. */
+int gate_binding_error(const Gate *gate) {
+        (void) gate;
+        return -EOPNOTSUPP;
+}
+
+void gate_set_refused(Gate *gate, GateRefused refused, void *userdata) {
+        (void) gate, (void) refused, (void) userdata;
+}
+
+int gate_node_bind(GateNode *node, GateTag tag) {
+        (void) node, (void) tag;
+        return -EOPNOTSUPP;
+}
+
+void gate_node_unbind(GateNode *node, GateTag tag) {
+        (void) node, (void) tag;
+}
+
+int gate_admit(Gate *gate, GateTag tag, const Process *process) {
+        (void) gate, (void) tag, (void) process;
+        return -EOPNOTSUPP;
+}
+
 GateKind gate_get_kind(const Gate *gate) {
         (void) gate;
         return GATE_POLL;

@@ -491,11 +491,18 @@ START_TEST(node_that_is_not_there) {
 }
 END_TEST
 
-START_TEST(bpf_is_not_built_in) {
-        Gate *none = NULL;
+START_TEST(others_cannot_bind) {
+        GateTraffic traffic;
+        Process *us = NULL;
 
-        ck_assert_int_eq(gate_new(event, GATE_BPF, remove_other, NULL, &none), -EOPNOTSUPP);
-        ck_assert_ptr_null(none);
+        add_node();
+        ck_assert_int_lt(gate_binding_error(gate), 0);
+        ck_assert_int_eq(gate_node_bind(node, 1), -EOPNOTSUPP);
+        ck_assert(!gate_node_is_bound(node));
+        ck_assert_int_eq(process_new(getpid(), &us), 0);
+        ck_assert_int_eq(gate_admit(gate, 1, us), -EOPNOTSUPP);
+        ck_assert_int_eq(gate_node_traffic(node, us, &traffic), -EOPNOTSUPP);
+        process_free(us);
         ck_assert_str_eq(gate_kind_to_string(GATE_FANOTIFY), "fanotify");
         ck_assert_int_eq(gate_kind_from_string("poll"), GATE_POLL);
 }
@@ -526,7 +533,7 @@ static TCase *make_tests(const char *name, void (*setup)(void)) {
         tcase_add_test(tests, many_nodes_one_look);
         tcase_add_test(tests, nodes_are_removed_from_within);
         tcase_add_test(tests, node_that_is_not_there);
-        tcase_add_test(tests, bpf_is_not_built_in);
+        tcase_add_test(tests, others_cannot_bind);
         return tests;
 }
 

@@ -22,6 +22,7 @@ check "the gate's tests pass on device nodes in devtmpfs" \
 
 dropin=/run/systemd/system/stlinkd.service.d/fanotify.conf
 install -D -m 644 "$TOP_SRCDIR/systemd/fanotify.conf" "$dropin"
+printf '[Daemon]\nGate=fanotify\n' >/run/stlinkd.conf
 systemctl daemon-reload
 systemctl stop stlinkd
 probes "v2-1:target=f411"
@@ -36,14 +37,16 @@ kill -KILL "$spawned"
 check_soon "and gone once killed" 10 eval '! shows sleep'
 
 rm "$dropin"
+printf '[Daemon]\nGate=poll\n' >/run/stlinkd.conf
 systemctl daemon-reload
 systemctl restart stlinkd
-check_equal "without the drop-in it looks through /proc" 's "poll"' "$(gate)"
+check_equal "without it the daemon can look through /proc" 's "poll"' "$(gate)"
 spawn squatter hold "$node"
 check_soon "who opens the node is named there too" 10 shows "sleep.*$spawned|$spawned.*sleep"
 kill -KILL "$spawned"
 check_soon "and gone once killed, too" 10 eval '! shows sleep'
 sim unplug 1
 systemctl stop stlinkd
+rm /run/stlinkd.conf
 check_no_match "it logged no error" ' (error|Failed|failed|refused)' "$(journal stlinkd | grep 'stlinkd\[')"
 finish

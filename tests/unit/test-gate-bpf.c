@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "gate-actor.h"
+#include "gate/gate.h"
+
+/* The gate that binds, on a real device node: a terminal that nobody else knows. Needs a kernel
+ * with BPF LSM, and CAP_BPF and CAP_PERFMON; TEST_GATE_BPF=must makes their lack a failure. */
+
+/* Deadlines are ten times what is promised. */
+#define PROMPTLY (10 * USEC_PER_SEC)
+
+static char node_path[64];
+static int terminal;
+static sd_event *event;
+static Gate *gate;
+static GateNode *node;
+static Actor holder, stranger, other;
+static GateRefusal refusal; /* the last that was told of, without its process */
+static unsigned n_refused;
+static bool refused_known;
+
+static void on_changed(GateNode *which, void *userdata) {
+        (void) which;
+        (void) userdata;
+}
+
+static void on_refused(GateNode *which, const GateRefusal *told, void *userdata) {
+        ck_assert_ptr_eq(which, node);
+        ck_assert_ptr_eq(userdata, &n_refused);
+        refusal = *told;
+        refused_known = told->process && told->process->pid == told->pid;
+        n_refused += told->count;
+}
+
+static void make_terminal(void) {
+        terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        ck_assert_int_ge(terminal, 0);
+        ck_assert_int_eq(unlockpt(terminal), 0);
+        ck_assert_int_eq(ptsname_r(terminal, node_path, sizeof(node_path)), 0);
+}
+
+/* The actors are there before the gate: what it starts itself is never refused. */
+static void start(void) {
+        make_terminal();
+        holder = actor_start(node_path);
+        stranger = actor_start(node_path);
+        other = actor_start(node_path);
+        ck_assert_int_ge(sd_event_new(&event), 0);
+        ck_assert_int_eq(gate_new(event, GATE_BPF, on_changed, NULL, &gate), 0);
+        ck_assert_int_eq(gate_get_kind(gate), GATE_BPF);
+        ck_assert_int_eq(gate_binding_error(gate), 0);
+        gate_set_refused(gate, on_refused, &n_refused);
+        ck_assert_int_eq(gate_add_node(gate, node_path, NULL, NULL, &node), 0);
+        n_refused = 0;
+}
+
+static void stop(void) {
+        node = gate_remove_node(node);
+        gate = gate_free(gate);
+        event = sd_event_unref(event);
+        actor_end(&holder);
+        actor_end(&stranger);
+        actor_end(&other);
+        close(terminal);
+}
+
+static void expect_holders(size_t wanted) {
+        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
+        size_t n = SIZE_MAX;
+
+        while (now_usec(CLOCK_MONOTONIC) < deadline) {
+                (void) gate_node_holders(node, &n);
+                if (n == wanted)
+                        return;
+                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
+        }
+        ck_abort_msg("%zu holders, not %zu", n, wanted);
+}
+
+static void expect_refused(unsigned wanted) {
+        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
+
+        while (n_refused < wanted && now_usec(CLOCK_MONOTONIC) < deadline)
+                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
+        ck_assert_uint_eq(n_refused, wanted);
+}
+
+static int admit(GateTag tag, const Actor *actor) {
+        Process *process = NULL;
+        int r;
+
+        ck_assert_int_eq(process_new(actor->pid, &process), 0);
+        r = gate_admit(gate, tag, process);
+        process_free(process);
+        return r;
+}
+
+static void bind_to(GateTag tag, const Actor *actor) {
+        ck_assert_int_eq(admit(tag, actor), 0);
+        ck_assert_int_eq(gate_node_bind(node, tag), 0);
+}
+
+static void check_all(Actor *actor, int opens, int ioctls) {
+        ck_assert_int_eq(actor_do(actor, ACTOR_USE), ioctls);
+        ck_assert_int_eq(actor_do(actor, ACTOR_USE_IN_THREAD), ioctls);
+        ck_assert_int_eq(actor_do(actor, ACTOR_CHILD_OPEN), opens);
+        ck_assert_int_eq(actor_do(actor, ACTOR_NEW_CHILD_OPEN), opens);
+        ck_assert_int_eq(actor_do(actor, ACTOR_EXEC_OPEN), opens);
+}
+
+START_TEST(opens_and_closes_are_seen) {
+        const GateHolder *holders;
+        size_t n;
+
+        expect_holders(0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        expect_holders(1);
+        holders = gate_node_holders(node, &n);
+        ck_assert_int_eq(holders[0].process->pid, stranger.pid);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        expect_holders(2);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_CLOSE), 0);
+        expect_holders(1);
+        holders = gate_node_holders(node, &n);
+        ck_assert_int_eq(holders[0].process->pid, other.pid);
+        actor_end(&other);
+        expect_holders(0);
+}
+END_TEST
+
+START_TEST(who_had_it_before_the_gate_is_seen) {
+        node = gate_remove_node(node);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        ck_assert_int_eq(gate_add_node(gate, node_path, NULL, NULL, &node), 0);
+        expect_holders(1);
+}
+END_TEST
+
+START_TEST(without_a_lease_nobody_is_refused) {
+        ck_assert(!gate_node_is_bound(node));
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        check_all(&stranger, 0, 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE_32), 0);
+}
+END_TEST
+
+START_TEST(strangers_are_refused) {
+        bind_to(7, &holder);
+        ck_assert(gate_node_is_bound(node));
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_CHILD_OPEN), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        gate_node_unbind(node, 7);
+        ck_assert(!gate_node_is_bound(node));
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+}
+END_TEST
+
+START_TEST(a_descriptor_from_before_is_no_use) {
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        bind_to(7, &holder);
+        check_all(&stranger, EBUSY, EBUSY);
+        gate_node_unbind(node, 7);
+        check_all(&stranger, 0, 0);
+}
+END_TEST
+
+START_TEST(programs_of_32_bit_are_refused_too) {
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        if (actor_do(&stranger, ACTOR_USE_32) != 0) {
+                printf("SKIP: 32-bit system calls: this machine has none\n");
+                ck_assert_ptr_null(getenv("TEST_GATE_BPF"));
+                return;
+        }
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE_32), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_USE_32), 0);
+}
+END_TEST
+
+START_TEST(members_are_never_refused) {
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        bind_to(7, &holder);
+        check_all(&holder, 0, 0);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_CLOSE), 0);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+}
+END_TEST
+
+START_TEST(we_and_what_we_start_are_never_refused) {
+        struct winsize size;
+        int fd, status;
+        pid_t pid;
+
+        bind_to(7, &holder);
+        fd = open(node_path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        pid = fork();
+        if (pid == 0)
+                _exit(ioctl(fd, TIOCGWINSZ, &size) < 0 ? errno : 0);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(status, 0);
+        close(fd);
+        ck_assert_uint_eq(n_refused, 0);
+}
+END_TEST
+
+START_TEST(a_node_can_be_bound_to_several_leases) {
+        bind_to(7, &holder);
+        bind_to(8, &other);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        gate_node_unbind(node, 7);
+        check_all(&holder, EBUSY, EBUSY);
+        check_all(&other, 0, 0);
+        gate_node_unbind(node, 8);
+        check_all(&holder, 0, 0);
+}
+END_TEST
+
+START_TEST(the_membership_of_an_ended_lease_is_void) {
+        bind_to(7, &holder);
+        gate_node_unbind(node, 7);
+        bind_to(8, &other);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), EBUSY);
+}
+END_TEST
+
+/* One after the other, and at the same time */
+START_TEST(a_process_can_belong_to_many_leases) {
+        for (GateTag tag = 1; tag <= 100; tag++) {
+                bind_to(tag, &holder);
+                ck_assert_int_eq(actor_do(&holder, ACTOR_NEW_CHILD_OPEN), 0);
+                gate_node_unbind(node, tag);
+        }
+        for (GateTag tag = 101; tag <= 108; tag++)
+                bind_to(tag, &holder);
+        ck_assert_int_eq(gate_node_bind(node, 109), 0);
+        ck_assert_int_eq(admit(109, &holder), -ENOSPC);
+        ck_assert_int_eq(admit(108, &holder), 0);
+}
+END_TEST
+
+START_TEST(refusals_are_told) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        expect_refused(1);
+        ck_assert_int_eq(refusal.pid, stranger.pid);
+        ck_assert_uint_eq(refusal.uid, getuid());
+        ck_assert_uint_eq(refusal.request, 0);
+        ck_assert_str_eq(refusal.command, "test-gate-bpf");
+        ck_assert(refused_known);
+        gate_node_unbind(node, 7);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        ck_assert_int_eq(gate_node_bind(node, 7), 0);
+        for (int i = 0; i < 100; i++)
+                ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+        expect_refused(101);
+        ck_assert_uint_eq(refusal.request, TIOCGWINSZ);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_NEW_CHILD_OPEN), EBUSY);
+        expect_refused(102);
+        ck_assert(!refused_known); /* it is gone */
+}
+END_TEST
+
+START_TEST(a_descriptor_of_the_lease_makes_a_member) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        actor_pass(&holder, &other);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE_IN_THREAD), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_NEW_CHILD_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_EXEC_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_CHILD_OPEN), EBUSY); /* was there before */
+}
+END_TEST
+
+START_TEST(no_other_descriptor_does) {
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        bind_to(7, &holder);
+        actor_pass(&stranger, &other);
+        check_all(&other, EBUSY, EBUSY);
+        gate_node_unbind(node, 7);
+
+        bind_to(8, &holder);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        gate_node_unbind(node, 8);
+        ck_assert_int_eq(gate_node_bind(node, 9), 0);
+        actor_pass(&holder, &other); /* of a lease that has ended */
+        check_all(&other, EBUSY, EBUSY);
+}
+END_TEST
+
+START_TEST(a_carrier_becomes_no_member) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_RENAME), 0);
+        actor_pass(&holder, &other);
+        check_all(&other, EBUSY, EBUSY);
+}
+END_TEST
+
+START_TEST(requests_are_counted) {
+        Process *process = NULL;
+        GateTraffic traffic;
+
+        ck_assert_int_eq(process_new(stranger.pid, &process), 0);
+        ck_assert_int_eq(gate_node_traffic(node, process, &traffic), 0);
+        ck_assert_uint_eq(traffic.requests, 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        for (int i = 0; i < 50; i++)
+                ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), 0);
+        ck_assert_int_eq(gate_node_traffic(node, process, &traffic), 0);
+        ck_assert_uint_eq(traffic.requests, 50);
+        ck_assert_uint_eq(traffic.transfers, 0); /* a terminal's are none */
+        process->start += USEC_PER_SEC;
+        ck_assert_int_eq(gate_node_traffic(node, process, &traffic), 0);
+        ck_assert_uint_eq(traffic.requests, 0);
+        process_free(process);
+}
+END_TEST
+
+/* More events than there is room for, while we do not look */
+START_TEST(an_overflow_loses_nobody) {
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN_OFTEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        expect_holders(1);
+        ck_assert_int_eq(actor_do(&other, ACTOR_CLOSE), 0);
+        expect_holders(0);
+}
+END_TEST
+
+START_TEST(with_the_node_goes_the_binding) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        node = gate_remove_node(node);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        ck_assert_int_eq(gate_add_node(gate, node_path, NULL, NULL, &node), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), 0);
+        ck_assert_int_eq(gate_node_bind(node, 7), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+}
+END_TEST
+
+START_TEST(without_the_gate_everything_is_open) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        node = gate_remove_node(node);
+        gate = gate_free(gate);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+}
+END_TEST
+
+START_TEST(a_loader_that_is_killed_leaves_it_open) {
+        int pair[2];
+        char byte;
+        pid_t pid;
+
+        ck_assert_int_eq(pipe2(pair, O_CLOEXEC), 0);
+        node = gate_remove_node(node);
+        gate = gate_free(gate);
+        pid = fork();
+        if (pid == 0) {
+                event = sd_event_unref(event);
+                if (sd_event_new(&event) < 0 ||
+                    gate_new(event, GATE_BPF, on_changed, NULL, &gate) < 0 ||
+                    gate_add_node(gate, node_path, NULL, NULL, &node) < 0 ||
+                    gate_node_bind(node, 1) < 0 || write(pair[1], "", 1) != 1)
+                        _exit(1);
+                pause();
+        }
+        ck_assert_int_eq(read(pair[0], &byte, 1), 1);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        for (int i = 0; i < 100 && actor_do(&stranger, ACTOR_OPEN) != 0; i++)
+                usleep(100000);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_bound_says_so) {
+        char path[] = "/tmp/test-gate-bpf.XXXXXX";
+        int fd = mkstemp(path);
+        GateNode *file = NULL;
+        Process gone = { .pid = 1, .pidfd = -EBADF };
+
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(gate_add_node(gate, path, NULL, NULL, &file), 0);
+        ck_assert_int_eq(gate_node_bind(file, 7), -EOPNOTSUPP);
+        ck_assert(!gate_node_is_bound(file));
+        gate_remove_node(file);
+        close(fd);
+        unlink(path);
+        ck_assert_int_eq(gate_admit(gate, 7, &gone), -ESRCH);
+}
+END_TEST
+
+static bool can_bind(void) {
+        Gate *probe = NULL;
+        sd_event *loop = NULL;
+        int r = sd_event_new(&loop);
+
+        if (r >= 0)
+                r = gate_new(loop, GATE_BPF, on_changed, NULL, &probe);
+        gate_free(probe);
+        sd_event_unref(loop);
+        if (r < 0)
+                printf("SKIP: the gate that binds: %s\n", strerror(-r));
+        return r >= 0;
+}
+
+int main(void) {
+        Suite *suite = suite_create("gate-bpf");
+        TCase *tests = tcase_create("bpf");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_set_timeout(tests, 60);
+        tcase_add_checked_fixture(tests, start, stop);
+        tcase_add_test(tests, opens_and_closes_are_seen);
+        tcase_add_test(tests, who_had_it_before_the_gate_is_seen);
+        tcase_add_test(tests, without_a_lease_nobody_is_refused);
+        tcase_add_test(tests, strangers_are_refused);
+        tcase_add_test(tests, a_descriptor_from_before_is_no_use);
+        tcase_add_test(tests, programs_of_32_bit_are_refused_too);
+        tcase_add_test(tests, members_are_never_refused);
+        tcase_add_test(tests, we_and_what_we_start_are_never_refused);
+        tcase_add_test(tests, a_node_can_be_bound_to_several_leases);
+        tcase_add_test(tests, the_membership_of_an_ended_lease_is_void);
+        tcase_add_test(tests, a_process_can_belong_to_many_leases);
+        tcase_add_test(tests, refusals_are_told);
+        tcase_add_test(tests, a_descriptor_of_the_lease_makes_a_member);
+        tcase_add_test(tests, no_other_descriptor_does);
+        tcase_add_test(tests, a_carrier_becomes_no_member);
+        tcase_add_test(tests, requests_are_counted);
+        tcase_add_test(tests, an_overflow_loses_nobody);
+        tcase_add_test(tests, with_the_node_goes_the_binding);
+        tcase_add_test(tests, without_the_gate_everything_is_open);
+        tcase_add_test(tests, a_loader_that_is_killed_leaves_it_open);
+        tcase_add_test(tests, what_cannot_be_bound_says_so);
+        suite_add_tcase(suite, tests);
+        if (!getenv("TEST_GATE_BPF") && !can_bind()) {
+                srunner_free(runner);
+                return 77;
+        }
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The gate's program in the kernel that it is for: what it sees, whom it refuses, and that an
+# ordinary user with two capabilities can load it.
+# deadline: 300
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+# Where an ordinary user reaches it
+unit=$scratch/test-gate-bpf
+cp "$TOP_BUILDDIR/tests/unit/test-gate-bpf" "$unit"
+chmod 755 "$scratch"
+
+with_capabilities() { # CAPS CMD...
+        local caps=$1
+        shift
+        setpriv --reuid=visitor --regid=visitor --clear-groups --inh-caps="-all,$caps" \
+                --ambient-caps="-all,$caps" --bounding-set="-all,$caps" -- "$@"
+}
+
+check_equal "the program was built in" yes "$(grep -q 'define HAVE_BPF 1' "$TOP_BUILDDIR/config.h" && echo yes)"
+export TEST_GATE_BPF=must
+run "$unit"
+check_match "as root: everything holds" '^100%: Checks: [0-9]+, Failures: 0, Errors: 0' "$output"
+check_equal "and the program succeeds" 0 "$status"
+run with_capabilities +bpf,+perfmon "$unit"
+check_match "as a user with CAP_BPF and CAP_PERFMON: everything holds" \
+        '^100%: Checks: [0-9]+, Failures: 0, Errors: 0' "$output"
+unset TEST_GATE_BPF
+for one in bpf perfmon; do
+        run with_capabilities +$one "$unit"
+        check_equal "with CAP_${one^^} alone there is no such gate" 77 "$status"
+        check_match "and the reason is told" 'Operation not permitted' "$output"
+done
+finish
