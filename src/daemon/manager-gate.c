@@ -55,12 +55,12 @@ static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdat
                 return;
         journal_log(LOG_NOTICE, MESSAGE_CONFLICT, probe, holder ? holder->id : 0, 0,
                     "Kept %s (pid %d, uid %d) from probe %s, which is leased to %s: %s (pid %d); "
-                    "%u %s refused",
+                    "it tried %u time%s",
                     process ? process->command : "a process that is gone", (int) refusal->pid,
                     (int) refusal->uid, probe->id, holder ? holder->user : "somebody",
                     holder ? holder->command : "?",
                     holder && holder->owner ? (int) holder->owner->pid : 0, refusal->count,
-                    refusal->count == 1 ? "attempt was" : "attempts were");
+                    refusal->count == 1 ? "" : "s");
 }
 
 void manager_set_up_gate(Manager *manager) {
