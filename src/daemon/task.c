@@ -12,8 +12,14 @@
 #include "daemon/manager-internal.h"
 #include "proto/firmware.h"
 
-/* A probe that answers at all does so within milliseconds; a wedged one never does. */
-#define TRANSFER_TIMEOUT_MS 1000
+/* A probe that answers at all does so within milliseconds, but a bus with a hundred of them, or
+ * a machine that is busy, takes its time. A worker gives up after two transfers without an
+ * answer, which has to fit into its deadline with room for the rest. */
+static uint32_t transfer_timeout_ms(const Config *config) {
+        Usec timeout = config->job_timeout * 2 / 5;
+
+        return (uint32_t) MIN(timeout / USEC_PER_MSEC, (Usec) JOB_TRANSFER_TIMEOUT_MAX_MS);
+}
 
 static void task_start(Task *task);
 
@@ -206,7 +212,7 @@ static void task_start(Task *task) {
         const Probe *probe = task_probe(task);
         JobRequest request = {
                 .kind = task->kind,
-                .timeout_ms = TRANSFER_TIMEOUT_MS,
+                .timeout_ms = transfer_timeout_ms(manager->config),
                 .product_id = probe->product_id,
                 .bus = (uint8_t) task->probe->bus,
                 .device = (uint8_t) task->probe->device,

@@ -15,6 +15,9 @@
 
 #define JOB_FD 3
 
+/* The longest that one USB transfer may be given. */
+#define JOB_TRANSFER_TIMEOUT_MAX_MS 60000
+
 typedef enum JobKind {
         JOB_IDENTIFY, /* F1, F5, then FB and F7 where they are allowed; nothing else */
         JOB_OPEN,     /* open the node, take the debug interface from a kernel driver, limit the fd

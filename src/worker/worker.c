@@ -10,14 +10,13 @@
 
 #define DEBUG_INTERFACE 0
 #define DEBUG_MASK      (UINT32_C(1) << DEBUG_INTERFACE)
-#define TIMEOUT_MAX_MS  60000
 
 /* The design's limit is 50 ms at a stretch; the rest is for the way back from the kernel. */
 #define CLAIM_BUDGET (40 * USEC_PER_MSEC)
 
 static int worker_open_node(const JobRequest *request, int *ret_fd) {
         if (!memchr(request->node, '\0', sizeof(request->node)) ||
-            request->timeout_ms > TIMEOUT_MAX_MS)
+            request->timeout_ms > JOB_TRANSFER_TIMEOUT_MAX_MS)
                 return -EINVAL;
         return node_open(request->node, request->bus, request->device, ret_fd);
 }
