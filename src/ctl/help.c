@@ -27,7 +27,7 @@ static const Line lines[] = {
         { "   --json", "Print JSON (status, list, monitor, connect, leases)" },
         { "   --no-legend", "Print no headings (list, leases)" },
         { "-p --probe=PROBE", "Which probe (run, connect, lock, unlock, renew)" },
-        { "   --wait[=TIME]", "Wait until it is free, at most so long (run, connect, lock)" },
+        { "   --wait[=TIME]", "Wait for it, at most so long (run, connect, lock)" },
         { "   --reason=TEXT", "Tell others what you use it for (run, connect, lock)" },
         { "   --no-ask-password", "Do not ask for a password (run, connect, lock)" },
         { "   --until=tree|main", "Keep the lease until all that COMMAND started has" },
