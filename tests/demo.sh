@@ -73,7 +73,7 @@ start_stlinkd() {
         dbus-daemon --nofork --nopidfile --config-file="$work/bus.conf" >"$work/bus.log" 2>&1 &
         export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
         wait_for 10 test -S "$work/bus" || stop "the bus does not start"
-        printf '%s\n' '[Daemon]' "RuntimeDirectory=$work/run" '[Access]' "Group=$(id -gn)" \
+        printf '%s\n' '[Daemon]' "RuntimeDirectory=$work/run" Gate=poll '[Access]' "Group=$(id -gn)" \
                 >"$work/stlinkd.conf"
         STLINKD_CONFIG=$work/stlinkd.conf STLINKD_WORKER=$TOP_BUILDDIR/stlinkd-worker \
                 "$TOP_BUILDDIR/stlinkd" >"$work/stlinkd.log" 2>&1 &

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -241,6 +242,8 @@ static int bpf_start(Gate *gate) {
                 return -ENOMEM;
         (void) libbpf_set_print(NULL);
         r = load(bpf);
+        /* libbpf has read the types of the whole kernel and freed them again: some 10 MiB. */
+        (void) malloc_trim(0);
         if (r < 0)
                 return r;
         bpf->ring = ring_buffer__new(bpf_map__fd(bpf->program->maps.events), on_event, gate, NULL);

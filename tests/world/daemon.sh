@@ -59,7 +59,7 @@ on_bus() {
 # shellcheck disable=SC2120 # the settings are optional
 start_daemon() {
         start_bus
-        printf '%s\n' '[Daemon]' "RuntimeDirectory=$scratch/run" "$@" >"$scratch/stlinkd.conf"
+        printf '%s\n' '[Daemon]' "RuntimeDirectory=$scratch/run" Gate=poll "$@" >"$scratch/stlinkd.conf"
         run_daemon
 }
 

@@ -28,7 +28,7 @@ stlinkctl=$scratch/stlinkctl
 head -c 3000 /dev/urandom >"$scratch/image"
 
 start_bus
-printf '%s\n' '[Daemon]' "RuntimeDirectory=$scratch/run" '[Probes]' 'JobTimeout=60s' \
+printf '%s\n' '[Daemon]' "RuntimeDirectory=$scratch/run" Gate=poll '[Probes]' 'JobTimeout=60s' \
         'AwayTimeout=2s' >"$scratch/stlinkd.conf"
 export STLINKD_CONFIG=$scratch/stlinkd.conf STLINKD_WORKER=$scratch/stlinkd-worker
 spawn daemon "$scratch/stlinkd"
