@@ -112,7 +112,7 @@ no_child() {
 }
 
 no_lease() {
-        [ -z "$(ls "$scratch/run")" ] && ctl list --json >"$scratch/list.json" &&
+        [ -z "$(find "$scratch/run" -name 'lease-*')" ] && ctl list --json >"$scratch/list.json" &&
                 ! grep -qE '"state": *"(leased|waiting|switching)"' "$scratch/list.json"
 }
 
