@@ -389,62 +389,6 @@ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now, Leas
         return 0;
 }
 
-/* When the next thing happens to a lease that is held. */
-static void schedule_held(LeaseTable *table, Entry *entry) {
-        heap_set(&table->due, &entry->due, MIN(entry->lease.expires, entry->lease.deadline));
-}
-
-static bool is_sound(const Lease *lease) {
-        unsigned parts = lease->parts;
-
-        if (lease->id == 0 || lease->limit == 0 || !lease_kind_to_string(lease->kind))
-                return false;
-        if (parts == 0 || parts & ~PROBE_PARTS_ALL)
-                return false;
-        if (lease->kind == LEASE_FIRMWARE_UPDATE &&
-            (parts != PROBE_PARTS_ALL || lease->deadline != USEC_INFINITY))
-                return false;
-        return lease->state == LEASE_ASKED ||
-               (lease->state == LEASE_HELD && lease->deadline == USEC_INFINITY);
-}
-
-int lease_restore(LeaseTable *table, const Lease *lease) {
-        Account *account;
-        Entry *entry;
-        Queue *queue;
-        int r;
-
-        if (!is_sound(lease))
-                return -EINVAL;
-        if (find_entry(table, lease->id))
-                return -EEXIST;
-        queue = get_queue(table, lease->probe);
-        if (!queue)
-                return -ENOMEM;
-        account = get_account(table, lease->uid);
-        r = account ? 0 : -ENOMEM;
-        if (r == 0 && !load_allows(&queue->held, lease->kind, lease->parts))
-                r = -EBUSY;
-        if (r == 0)
-                r = add_entry(table, lease, queue, account, &entry);
-        if (r < 0) {
-                if (account)
-                        drop_account_if_idle(account);
-                drop_queue_if_idle(queue);
-                return r;
-        }
-
-        start_holding(table, entry, lease->granted);
-        entry->lease = *lease;
-        schedule_held(table, entry);
-        lease_skip_ids(table, lease->id);
-        return 0;
-}
-
-void lease_skip_ids(LeaseTable *table, LeaseId last) {
-        table->last_id = MAX(table->last_id, last);
-}
-
 int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now, LeaseChanges *changes) {
         Entry *entry = find_entry(table, id);
         int r;
@@ -456,6 +400,11 @@ int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now, LeaseCha
                 return r;
         end_and_grant(table, entry, reason, now, changes);
         return 0;
+}
+
+/* When the next thing happens to a lease that is held. */
+static void schedule_held(LeaseTable *table, Entry *entry) {
+        heap_set(&table->due, &entry->due, MIN(entry->lease.expires, entry->lease.deadline));
 }
 
 int lease_renew(LeaseTable *table, LeaseId id, Usec now) {

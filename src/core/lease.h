@@ -139,18 +139,6 @@ DEFINE_CLEANUP(LeaseTable *, lease_table_free)
 _check_result_ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now,
                                  LeaseChanges *changes, LeaseId *ret_id);
 
-/* Put back a lease that an earlier table had granted, with all that is known of it; nothing is
- * reported. A limit that has passed meanwhile is for lease_elapse(). Its owner's quota was looked
- * at when it was granted.
- *   -EINVAL  it is not held, or its members contradict each other
- *   -EEXIST  there is one of that number
- *   -EBUSY   it excludes one that is held
- *   -ENOMEM */
-_check_result_ int lease_restore(LeaseTable *table, const Lease *lease);
-
-/* Give no number up to this one to a new request. */
-void lease_skip_ids(LeaseTable *table, LeaseId last);
-
 /* End a lease or a wait for the given reason; -ENOENT when there is none of that number. */
 _check_result_ int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now,
                              LeaseChanges *changes);

@@ -39,12 +39,12 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
         return sd_event_exit(sd_event_source_get_event(source), EXIT_SUCCESS);
 }
 
-/* The service manager starts us again when the bus is back. */
+/* Every lease hung on the bus. The service manager starts us again when the bus is back. */
 static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Daemon *daemon = userdata;
 
         (void) message, (void) error;
-        log_error("The bus went away, and with it the leases that hang on it; stopping");
+        log_error("The bus went away, so all leases have ended; stopping");
         return sd_event_exit(daemon->event, EXIT_FAILURE);
 }
 

@@ -31,11 +31,7 @@ struct Manager {
         sd_event_source *timer;
         bool performing;
         uint64_t last_fd; /* number of the last lease fd */
-        List returning;   /* entries of an earlier daemon whose probe has not been seen yet */
-        sd_event_source *return_timer;
-        LeaseId reserved;   /* numbers up to this one are ours even if we crash */
-        bool state_changed; /* since it was saved */
-        char *status;       /* as the service manager last heard */
+        char *status;     /* as the service manager last heard */
 };
 
 /* A process that has a probe's node open, and the lease it works under. */
@@ -58,12 +54,6 @@ typedef struct ProbeEntry {
         bool held;       /* somebody was logged as using it */
 } ProbeEntry;
 
-/* Of a lease that an earlier daemon had granted, until its probe is there. */
-typedef struct Returning {
-        Lease lease;
-        char *serial, *port;
-} Returning;
-
 typedef struct LeaseEntry {
         List link;
         Manager *manager;
@@ -76,8 +66,6 @@ typedef struct LeaseEntry {
         sd_bus_track *track;          /* of the owner's name, while the lease hangs on that */
         sd_event_source *process_end; /* of a lease that hangs on its owner's process */
         LeaseFd *fd;
-        uint64_t fd_number;
-        Returning *returning;    /* NULL unless it waits for its probe */
         int owner_fd;            /* the owner's end, until he got it */
         sd_bus_message *request; /* Acquire, while it waits for its answer */
         int node;                /* copy of the node fd that the owner got */
@@ -129,16 +117,6 @@ void manager_set_up_gate(Manager *manager);
 void lease_entry_arm(LeaseEntry *entry); /* from now on only its members use the probe */
 void lease_entry_disarm(LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
-
-/* What an earlier daemon knew of it; -ESRCH when that has ended meanwhile. */
-int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start, bool same_bus);
-
-/* manager-state.c: what the next daemon will know. */
-void manager_save(Manager *manager);
-int manager_load(Manager *manager);
-/* A probe is there: put back what was held on it. by_port: only if it is where it was. */
-void manager_put_back(Manager *manager, const Probe *probe, bool by_port);
-Returning *returning_free(Returning *returning);
 
 /* manager-request.c: what clients ask for. */
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);

@@ -33,7 +33,6 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         free(entry->user);
         free(entry->command);
         free(entry->reason);
-        returning_free(entry->returning);
         free(entry);
         return NULL;
 }
@@ -62,12 +61,6 @@ void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
         Manager *manager = entry->manager;
         int r;
 
-        if (entry->returning) { /* no table knows of it */
-                lease_entry_free(entry);
-                manager->state_changed = true;
-                manager_perform(manager);
-                return;
-        }
         prepare_end(entry);
         r = lease_end(manager->leases, entry->id, reason, now_usec(CLOCK_MONOTONIC),
                       &manager->lease_changes);
@@ -153,7 +146,6 @@ static void perform_granted(LeaseEntry *entry, const Probe *probe) {
         else
                 lease_entry_show(entry);
         lease_entry_held(entry);
-        manager_save(manager); /* before anybody learns of it */
         journal_log(LOG_INFO, MESSAGE_LEASE_GRANTED, probe, entry->id, 0,
                     "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
                     entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,
@@ -192,7 +184,6 @@ static void perform_ended(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
         Manager *manager = entry->manager;
 
         lease_entry_disarm(entry);
-        manager->state_changed = true;
         refuse(entry, probe, end);
         if (is_news(end) && !entry->request)
                 bus_lease_ended(manager->bus, entry->id, entry->owner_name,
@@ -216,7 +207,6 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
                 perform_granted(entry, probe);
         } else if (entry && change->type == LEASE_CHANGE_ASKED) {
                 bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_STATE);
-                manager->state_changed = true;
         } else if (entry) {
                 perform_ended(entry, probe, change->end);
         }

@@ -97,41 +97,11 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
                 r = sd_bus_track_add_sender(entry->track, entry->request);
         if (r >= 0 && entry->form == LEASE_FORM_FD)
                 r = lease_fd_new(manager->event, manager->config->runtime_directory,
-                                 entry->fd_number = ++manager->last_fd, on_closed, entry,
-                                 &entry->fd, &entry->owner_fd);
+                                 ++manager->last_fd, on_closed, entry, &entry->fd,
+                                 &entry->owner_fd);
         if (r >= 0 && entry->form == LEASE_FORM_PROCESS)
                 r = watch_process(entry);
         return r;
-}
-
-/* The pid counts with its start time; the owner of a descriptor may be gone, and that live on. */
-static void find_process_again(LeaseEntry *entry, pid_t pid, Usec start) {
-        if (pid <= 0 || process_new(pid, &entry->owner) < 0)
-                return;
-        if (entry->owner->start != start)
-                entry->owner = process_free(entry->owner);
-}
-
-int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start, bool same_bus) {
-        Manager *manager = entry->manager;
-        int r;
-
-        find_process_again(entry, pid, start);
-        switch (entry->form) {
-        case LEASE_FORM_FD:
-                r = lease_fd_reopen(manager->event, manager->config->runtime_directory,
-                                    entry->fd_number, on_closed, entry, &entry->fd);
-                return r == -EPIPE || r == -ENOENT ? -ESRCH : r;
-        case LEASE_FORM_PROCESS:
-                return entry->owner && entry->owner->pidfd >= 0 ? watch_process(entry) : -ESRCH;
-        default:
-                if (!same_bus)
-                        return -ESRCH;
-                r = sd_bus_track_new(manager->connection, &entry->track, on_name_gone, entry);
-                if (r >= 0)
-                        r = sd_bus_track_add_name(entry->track, entry->owner_name);
-                return r == -ENXIO ? -ESRCH : r;
-        }
 }
 
 void lease_entry_held(LeaseEntry *entry) {

@@ -320,7 +320,6 @@ void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         Manager *manager = userdata;
         int r;
 
-        manager->arriving = probe;
         if (event == UDEV_REMOVED)
                 r = probe_unplugged(manager->probes, probe->port_path, now_usec(CLOCK_MONOTONIC),
                                     &manager->probe_changes);
@@ -329,8 +328,7 @@ void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         if (r < 0)
                 log_error_errno(r, "Cannot note that the probe on port %s came or went",
                                 probe->port_path);
-        for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
-                manager_put_back(manager, p, /* by_port= */ true);
+        manager->arriving = probe;
         manager_perform(manager);
         manager->arriving = NULL;
 }

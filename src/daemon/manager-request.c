@@ -132,8 +132,6 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
         r = lease_request(manager->leases, &request, now, &manager->lease_changes, &entry->id);
         if (r >= 0) {
                 list_append(&manager->lease_entries, &entry->link);
-                if (entry->id > manager->reserved)
-                        manager_save(manager);
         } else {
                 r = refuse_request(manager, probe_get(manager->probes, request.probe), entry, r,
                                    error);
@@ -190,7 +188,6 @@ int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_me
         if (r < 0)
                 return r;
         bus_lease_changed(manager->bus, id, BUS_LEASE_PROPERTY_EXPIRES);
-        manager->state_changed = true;
         manager_perform(manager);
         return sd_bus_reply_method_return(message, NULL);
 }

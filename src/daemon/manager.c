@@ -88,8 +88,6 @@ void manager_perform(Manager *manager) {
         probe_changes_clear(&manager->probe_changes);
         lease_changes_clear(&manager->lease_changes);
         manager->performing = false;
-        if (manager->state_changed)
-                manager_save(manager);
         arm_timer(manager);
         update_status(manager);
 }
@@ -113,6 +111,9 @@ static int manager_set_up(Manager *manager, const char *worker) {
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
+        r = lease_fd_prepare(config->runtime_directory);
+        if (r < 0)
+                return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
         r = gate_new(manager->event, config->gate, manager_on_holders, manager, &manager->gate);
         if (r < 0)
                 return log_error_errno(r, "Cannot watch who uses probes");
@@ -124,9 +125,6 @@ static int manager_set_up(Manager *manager, const char *worker) {
                     &manager->bus);
         if (r < 0)
                 return log_error_errno(r, "Cannot put objects on the bus");
-        r = manager_load(manager);
-        if (r < 0)
-                return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot listen to udev");
@@ -142,7 +140,6 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
                 return -ENOMEM;
         list_init(&manager->probe_entries);
         list_init(&manager->lease_entries);
-        list_init(&manager->returning);
         manager->event = sd_event_ref(event);
         manager->connection = sd_bus_ref(connection);
         manager->config = config;
@@ -159,9 +156,6 @@ int manager_start(Manager *manager) {
         r = udev_watch_coldplug(manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot list the probes that are plugged in");
-        for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
-                manager_put_back(manager, p, /* by_port= */ false);
-        manager_perform(manager);
         update_status(manager);
         return 0;
 }
@@ -170,18 +164,8 @@ Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
         udev_watch_free(manager->watch);
-        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {
-                const Lease *lease = lease_get(manager->leases, entry->id);
-
-                if (lease && lease->state != LEASE_WAITING)
-                        entry->fd = lease_fd_leave(entry->fd);
-                lease_entry_free(entry);
-        }
-        LIST_FOREACH(&manager->returning, LeaseEntry, entry, link) {
-                entry->fd = lease_fd_leave(entry->fd);
-                lease_entry_free(entry);
-        }
-        sd_event_source_disable_unref(manager->return_timer);
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
+        lease_entry_free(entry);
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
         probe_entry_free(entry);
         bus_free(manager->bus);

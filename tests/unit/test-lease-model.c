@@ -409,28 +409,6 @@ static void step_elapse(Run *run) {
         same_result("lease_elapse", lease_elapse(run->table, run->now, &run->changes), 0);
 }
 
-/* Another table takes over: whoever waited has to ask again, all that was held is held still. */
-static void step_restart(Run *run) {
-        Model *m = run->model;
-        LeaseTable *table = NULL;
-
-        same_result("lease_table_new", lease_table_new(&quota, &table), 0);
-        for (LeaseProbe probe = 0; probe < N_PROBES; probe++) {
-                for (const Lease *l = NULL; (l = lease_next(run->table, probe, l));)
-                        if (l->state != LEASE_WAITING)
-                                same_result("lease_restore", lease_restore(table, l), 0);
-                m->obstructed[probe] = false;
-        }
-        lease_skip_ids(table, run->last_id);
-        lease_table_free(run->table);
-        run->table = table;
-        for (size_t i = m->n; i-- > 0;)
-                if (m->leases[i].state == LEASE_WAITING)
-                        model_remove(m, i, LEASE_END_CANCELLED);
-        m->n_expected = 0; /* it happened without a word */
-        compare_tables(m, table);
-}
-
 static void step(Run *run) {
         uint64_t kind = random_below(100);
         size_t n = run->model->n;
@@ -448,8 +426,6 @@ static void step(Run *run) {
                 step_obstruct(run);
         else if (kind < 84)
                 step_gone(run);
-        else if (random_below(500) == 0)
-                step_restart(run);
         else {
                 run->now += random_below(12);
                 step_elapse(run);

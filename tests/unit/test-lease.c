@@ -284,69 +284,6 @@ START_TEST(test_looking) {
 }
 END_TEST
 
-/* A lease as an earlier table had it; what is wrong with it, and what comes of it. */
-static const struct {
-        Lease lease;
-        int want;
-} restored[] = {
-#define HELD .state = LEASE_HELD, .parts = D, .limit = EV, .expires = EV, .deadline = EV
-        { { .id = 7, HELD }, 0 },
-        { { .id = 0, HELD }, -EINVAL },
-        { { .id = 5, HELD }, -EEXIST },
-        { { .id = 7, HELD, .probe = 1 }, -EBUSY },
-        { { .id = 7, .probe = 1, .state = LEASE_HELD, .parts = V, .limit = 1, .deadline = EV }, 0 },
-        { { .id = 7, .state = LEASE_WAITING, .parts = D, .limit = 1, .deadline = EV }, -EINVAL },
-        { { .id = 7, .state = LEASE_HELD, .parts = D, .limit = 1, .deadline = 9 }, -EINVAL },
-        { { .id = 7, .state = LEASE_HELD, .limit = 1, .deadline = EV }, -EINVAL },
-        { { .id = 7, .state = LEASE_HELD, .parts = 64, .limit = 1, .deadline = EV }, -EINVAL },
-        { { .id = 7, .state = LEASE_HELD, .parts = D, .deadline = EV }, -EINVAL },
-        { { .id = 7, .kind = _LEASE_KIND_MAX, HELD }, -EINVAL },
-        { { .id = 7, .kind = LEASE_FIRMWARE_UPDATE, HELD }, -EINVAL },
-        { { .id = 7, .kind = LEASE_SHARED, HELD, .probe = 1 }, -EBUSY },
-};
-
-START_TEST(test_restore) {
-        const Lease other = { .id = 5, .probe = 1, HELD }, *now;
-        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
-
-        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
-        ck_assert_int_eq(lease_restore(table, &other), 0);
-        ck_assert_int_eq(lease_restore(table, &restored[_i].lease), restored[_i].want);
-        now = lease_get(table, 7);
-        ck_assert_int_eq(now != NULL, restored[_i].want == 0);
-        if (now)
-                ck_assert_mem_eq(now, &restored[_i].lease, sizeof(*now));
-}
-END_TEST
-
-/* Time goes on where it was, and no number comes twice. */
-START_TEST(test_restore_goes_on) {
-        const Lease limited = { .id = 5,
-                                .state = LEASE_HELD,
-                                .parts = D,
-                                .limit = 50,
-                                .granted = 10,
-                                .expires = 60,
-                                .deadline = EV };
-        LeaseRequest request = { .parts = D, .limit = EV, .deadline = EV };
-        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
-        _cleanup_changes_ LeaseChanges changes = {};
-        char text[64];
-        LeaseId id;
-
-        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
-        ck_assert_int_eq(lease_restore(table, &limited), 0);
-        lease_skip_ids(table, 40);
-        lease_skip_ids(table, 20);
-        ck_assert_uint_eq(lease_next_event(table), 60);
-        ck_assert_int_eq(lease_request(table, &request, 30, &changes, &id), 0);
-        ck_assert_uint_eq(id, 41);
-        ck_assert_int_eq(lease_elapse(table, 60, &changes), 0);
-        describe(&changes, text, sizeof(text));
-        ck_assert_str_eq(text, "q41, -5 expired, +41");
-}
-END_TEST
-
 START_TEST(test_names) {
         for (int i = 0; i < _LEASE_KIND_MAX; i++)
                 ck_assert_int_eq(lease_kind_from_string(lease_kind_to_string((LeaseKind) i)), i);
@@ -367,8 +304,6 @@ int main(void) {
 
         tcase_add_loop_test(tcase, test_script, 0, ELEMENTSOF(scripts));
         tcase_add_test(tcase, test_looking);
-        tcase_add_loop_test(tcase, test_restore, 0, ELEMENTSOF(restored));
-        tcase_add_test(tcase, test_restore_goes_on);
         tcase_add_test(tcase, test_names);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
