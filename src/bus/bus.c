@@ -48,8 +48,8 @@ static Dirty *dirty_free(Dirty *dirty) {
 
 static Dirty *dirty_find(Bus *bus, const char *path) {
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
-        if (strcmp(dirty->path, path) == 0)
-                return dirty;
+                if (strcmp(dirty->path, path) == 0)
+                        return dirty;
         return NULL;
 }
 
@@ -259,7 +259,7 @@ Bus *bus_free(Bus *bus) {
         polkit_free(bus->polkit);
         sd_event_source_disable_unref(bus->flush);
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
-        dirty_free(dirty);
+                dirty_free(dirty);
         sd_bus_unref(bus->connection);
         free(bus);
         return NULL;

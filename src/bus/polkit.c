@@ -256,8 +256,8 @@ static int question_send(Question *question, const char *action, const PolkitDet
 
 static Question *find_question(Polkit *polkit, const sd_bus_message *message) {
         LIST_FOREACH(&polkit->questions, Question, question, link)
-        if (question->message == message)
-                return question;
+                if (question->message == message)
+                        return question;
         return NULL;
 }
 
@@ -265,7 +265,7 @@ static unsigned count_questions(Polkit *polkit, uid_t uid) {
         unsigned n = 0;
 
         LIST_FOREACH(&polkit->questions, Question, question, link)
-        n += question->uid == uid;
+                n += question->uid == uid;
         return n;
 }
 

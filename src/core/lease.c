@@ -122,13 +122,13 @@ LeaseTable *lease_table_free(LeaseTable *table) {
 
         LIST_FOREACH(&table->queues, Queue, queue, link) {
                 LIST_FOREACH(&queue->holders, Entry, entry, link)
-                free(entry);
+                        free(entry);
                 LIST_FOREACH(&queue->waiters, Entry, entry, link)
-                free(entry);
+                        free(entry);
                 free(queue);
         }
         LIST_FOREACH(&table->accounts, Account, account, link)
-        free(account);
+                free(account);
         tdestroy(table->by_id, nothing);
         heap_done(&table->due);
         free(table);
@@ -137,8 +137,8 @@ LeaseTable *lease_table_free(LeaseTable *table) {
 
 static Queue *find_queue(const LeaseTable *table, LeaseProbe probe) {
         LIST_FOREACH(&table->queues, Queue, queue, link)
-        if (queue->probe == probe)
-                return queue;
+                if (queue->probe == probe)
+                        return queue;
         return NULL;
 }
 
@@ -168,8 +168,8 @@ static Account *get_account(LeaseTable *table, uid_t uid) {
         Account *account;
 
         LIST_FOREACH(&table->accounts, Account, known, link)
-        if (known->uid == uid)
-                return known;
+                if (known->uid == uid)
+                        return known;
         account = calloc(1, sizeof(*account));
         if (!account)
                 return NULL;
@@ -468,9 +468,9 @@ int lease_probe_gone(LeaseTable *table, LeaseProbe probe, LeaseChanges *changes)
         if (r < 0)
                 return r;
         LIST_FOREACH(&queue->waiters, Entry, entry, link)
-        end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
+                end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
         LIST_FOREACH(&queue->holders, Entry, entry, link)
-        end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
+                end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
         queue->obstructed = false;
         drop_queue_if_idle(queue);
         return 0;

@@ -98,8 +98,8 @@ static bool find_ambiguous(const ProbeTable *table, const Probe *probe) {
         if (!probe->serial[0])
                 return false;
         LIST_FOREACH(&table->probes, Probe, other, probes)
-        if (other != probe && is_shown(other) && strcmp(other->serial, probe->serial) == 0)
-                return true;
+                if (other != probe && is_shown(other) && strcmp(other->serial, probe->serial) == 0)
+                        return true;
         return false;
 }
 
@@ -200,15 +200,15 @@ ProbeTable *probe_table_free(ProbeTable *table) {
         if (!table)
                 return NULL;
         LIST_FOREACH(&table->probes, Probe, probe, probes)
-        probe_free(probe);
+                probe_free(probe);
         free(table);
         return NULL;
 }
 
 static Probe *table_get(const ProbeTable *table, uint32_t number) {
         LIST_FOREACH(&table->probes, Probe, probe, probes)
-        if (probe->number == number)
-                return probe;
+                if (probe->number == number)
+                        return probe;
         return NULL;
 }
 
@@ -218,8 +218,8 @@ const Probe *probe_get(const ProbeTable *table, uint32_t number) {
 
 const Probe *probe_find(const ProbeTable *table, const char *id) {
         LIST_FOREACH(&table->probes, Probe, probe, probes)
-        if (is_shown(probe) && strcmp(probe->id, id) == 0)
-                return probe;
+                if (is_shown(probe) && strcmp(probe->id, id) == 0)
+                        return probe;
         return NULL;
 }
 
@@ -237,8 +237,8 @@ const Probe *probe_next(const ProbeTable *table, const Probe *previous) {
 
 static Probe *find_on_port(const ProbeTable *table, const char *port_path) {
         LIST_FOREACH(&table->probes, Probe, probe, probes)
-        if (probe->plugged && strcmp(probe->port_path, port_path) == 0)
-                return probe;
+                if (probe->plugged && strcmp(probe->port_path, port_path) == 0)
+                        return probe;
         return NULL;
 }
 
@@ -544,8 +544,8 @@ Usec probe_next_event(const ProbeTable *table) {
         Usec next = USEC_INFINITY;
 
         LIST_FOREACH(&table->probes, Probe, probe, probes)
-        if (!probe->plugged)
-                next = MIN(next, probe->forget);
+                if (!probe->plugged)
+                        next = MIN(next, probe->forget);
         return next;
 }
 

@@ -13,8 +13,8 @@
 
 LeaseEntry *lease_entry_get(Manager *manager, LeaseId id) {
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
-        if (entry->id == id)
-                return entry;
+                if (entry->id == id)
+                        return entry;
         return NULL;
 }
 

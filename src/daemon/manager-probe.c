@@ -12,8 +12,8 @@
 
 ProbeEntry *probe_entry_get(Manager *manager, uint32_t number) {
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
-        if (entry->number == number)
-                return entry;
+                if (entry->number == number)
+                        return entry;
         return NULL;
 }
 
@@ -90,8 +90,8 @@ static void update_members(ProbeEntry *entry, const GateHolder *holders, size_t 
 
 static bool has_open_lease(ProbeEntry *entry) {
         LIST_FOREACH(&entry->manager->lease_entries, LeaseEntry, lease, link)
-        if (lease->probe == entry->number && lease->node >= 0 && !lease->ending)
-                return true;
+                if (lease->probe == entry->number && lease->node >= 0 && !lease->ending)
+                        return true;
         return false;
 }
 
@@ -197,8 +197,8 @@ static void perform_detached(Manager *manager, uint32_t number) {
         entry->held = false;
         /* The open files of the old device are of no use any more. */
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, lease, link)
-        if (lease->probe == number)
-                lease->node = safe_close(lease->node);
+                if (lease->probe == number)
+                        lease->node = safe_close(lease->node);
         probe_entry_update(entry);
 }
 

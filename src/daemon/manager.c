@@ -165,9 +165,9 @@ Manager *manager_free(Manager *manager) {
                 return NULL;
         udev_watch_free(manager->watch);
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
-        lease_entry_free(entry);
+                lease_entry_free(entry);
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
-        probe_entry_free(entry);
+                probe_entry_free(entry);
         bus_free(manager->bus);
         job_runner_free(manager->jobs);
         gate_free(manager->gate);

@@ -22,8 +22,8 @@ static ssize_t find_tag(const GateNode *node, GateTag tag) {
 
 bool gate_has_tag(const Gate *gate, GateTag tag) {
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        if (find_tag(node, tag) >= 0)
-                return true;
+                if (find_tag(node, tag) >= 0)
+                        return true;
         return false;
 }
 

@@ -120,8 +120,8 @@ static int on_event(void *userdata, void *data, size_t size) {
         memcpy(&event, data, sizeof(event));
         gate->bpf->works |= event.process == (__u32) getpid();
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        if (node->marked && node_gate_key(node) == event.node)
-                node_take_event(node, &event);
+                if (node->marked && node_gate_key(node) == event.node)
+                        node_take_event(node, &event);
         return ++gate->bpf->taken < EVENTS_MAX ? 0 : -EAGAIN;
 }
 
@@ -300,8 +300,8 @@ static void bpf_unwatch(GateNode *node) {
                 return;
         node->marked = false;
         LIST_FOREACH(&node->gate->nodes, GateNode, other, link)
-        if (other->marked && node_gate_key(other) == key)
-                return;
+                if (other->marked && node_gate_key(other) == key)
+                        return;
         (void) bpf_map_delete_elem(bpf_map__fd(node->gate->bpf->program->maps.nodes), &key);
 }
 

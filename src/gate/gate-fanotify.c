@@ -111,8 +111,8 @@ static void fanotify_unwatch(GateNode *node) {
         if (!handle)
                 return;
         LIST_FOREACH(&node->gate->nodes, GateNode, other, link)
-        if (other->handle && handles_equal(other->handle, &handle->fsid, &handle->file))
-                shared = true;
+                if (other->handle && handles_equal(other->handle, &handle->fsid, &handle->file))
+                        shared = true;
         if (!shared)
                 (void) fanotify_mark(sd_event_source_get_io_fd(node->gate->fanotify_source),
                                      FAN_MARK_REMOVE, MASK, AT_FDCWD, node->path);
@@ -164,8 +164,8 @@ static bool take_event(Gate *gate, const Event *event) {
                 return false;
         file = (const void *) event->fid->handle;
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        if (node->handle && handles_equal(node->handle, &event->fid->fsid, file))
-                full = node_take_event(node, event) || full;
+                if (node->handle && handles_equal(node->handle, &event->fid->fsid, file))
+                        full = node_take_event(node, event) || full;
         return full;
 }
 

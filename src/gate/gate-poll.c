@@ -71,8 +71,8 @@ static void poll_unwatch(GateNode *node) {
         if (watch < 0)
                 return;
         LIST_FOREACH(&node->gate->nodes, GateNode, other, link)
-        if (other->inotify == watch)
-                return;
+                if (other->inotify == watch)
+                        return;
         (void) inotify_rm_watch(sd_event_source_get_io_fd(node->gate->inotify_source), watch);
 }
 

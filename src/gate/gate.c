@@ -52,8 +52,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata) {
 
 static GateNode *next_changed(Gate *gate) {
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        if (node->changed)
-                return node;
+                if (node->changed)
+                        return node;
         return NULL;
 }
 

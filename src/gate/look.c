@@ -188,7 +188,7 @@ static size_t count_nodes(const Gate *gate) {
         size_t n = 0;
 
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        n++;
+                n++;
         return n;
 }
 
@@ -228,8 +228,8 @@ static void arm_tick(Gate *gate) {
         bool active = false;
 
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
-        active = active || node->n_holders > 0 || node->claimed || node->opening > 0 ||
-                 now < node->suspect_until;
+                active = active || node->n_holders > 0 || node->claimed || node->opening > 0 ||
+                         now < node->suspect_until;
         if (!active) {
                 (void) sd_event_source_set_enabled(gate->tick_timer, SD_EVENT_OFF);
                 gate->tick = TICK_FIRST;

@@ -93,7 +93,7 @@ static void announce(const Bench *bench, const UsbipServer *server) {
         unsigned n = 0;
 
         LIST_FOREACH(&bench->probes, const BenchProbe, probe, link)
-        n++;
+                n++;
         if (server)
                 printf("stlinksim: serving %u probe%s at port %u\n", n, n == 1 ? "" : "s",
                        usbip_server_port(server));

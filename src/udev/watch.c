@@ -46,15 +46,15 @@ static const struct {
 
 static Entry *find_entry(UdevWatch *watch, const char *path) {
         LIST_FOREACH(&watch->entries, Entry, entry, link)
-        if (strcmp(entry->probe->path, path) == 0)
-                return entry;
+                if (strcmp(entry->probe->path, path) == 0)
+                        return entry;
         return NULL;
 }
 
 static Entry *find_owner(UdevWatch *watch, const char *path, uint8_t *ret_interface) {
         LIST_FOREACH(&watch->entries, Entry, entry, link)
-        if (udev_probe_owns(entry->probe, path, ret_interface))
-                return entry;
+                if (udev_probe_owns(entry->probe, path, ret_interface))
+                        return entry;
         return NULL;
 }
 
@@ -299,7 +299,7 @@ UdevWatch *udev_watch_free(UdevWatch *watch) {
         if (!watch)
                 return NULL;
         LIST_FOREACH(&watch->entries, Entry, entry, link)
-        entry_free(entry);
+                entry_free(entry);
         sd_event_source_disable_unref(watch->source);
         udev_monitor_unref(watch->monitor);
         udev_unref(watch->udev);

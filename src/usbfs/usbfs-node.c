@@ -73,14 +73,14 @@ void usbfs_node_disconnect(UsbfsNode *node) {
         if (node->gone)
                 return;
         LIST_FOREACH(&node->files, UsbfsFile, file, link)
-        usbfs_file_kill_urbs(file, USBFS_ANY_INTERFACE, -ESHUTDOWN);
+                usbfs_file_kill_urbs(file, USBFS_ANY_INTERFACE, -ESHUTDOWN);
         node->gone = true;
         node->device = NULL;
         node->clock = NULL;
         for (unsigned i = 0; i < USBFS_INTERFACES; i++)
                 node->bindings[i] = (UsbfsBinding){};
         LIST_FOREACH(&node->files, UsbfsFile, file, link)
-        usbfs_file_wake(file);
+                usbfs_file_wake(file);
 }
 
 int usbfs_file_open(UsbfsNode *node, bool writable, UsbfsFile **ret) {

@@ -14,15 +14,15 @@
 
 UsbfsEntry *usbfs_tree_find(Usbfs *fs, fuse_ino_t ino) {
         LIST_FOREACH(&fs->entries, UsbfsEntry, entry, link)
-        if (entry->inode == ino)
-                return entry;
+                if (entry->inode == ino)
+                        return entry;
         return NULL;
 }
 
 static UsbfsBus *find_bus(Usbfs *fs, fuse_ino_t ino) {
         LIST_FOREACH(&fs->buses, UsbfsBus, bus, link)
-        if (bus->inode == ino)
-                return bus;
+                if (bus->inode == ino)
+                        return bus;
         return NULL;
 }
 
@@ -30,10 +30,10 @@ int usbfs_tree_get_bus(Usbfs *fs, unsigned number, UsbfsBus **ret) {
         UsbfsBus *bus;
 
         LIST_FOREACH(&fs->buses, UsbfsBus, known, link)
-        if (known->number == number) {
-                *ret = known;
-                return 0;
-        }
+                if (known->number == number) {
+                        *ret = known;
+                        return 0;
+                }
         bus = calloc(1, sizeof(UsbfsBus));
         if (!bus)
                 return -ENOMEM;

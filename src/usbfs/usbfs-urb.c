@@ -200,10 +200,10 @@ void usbfs_file_kill_urbs(UsbfsFile *file, int interface, int status) {
                 UsbfsUrb *found = NULL;
 
                 LIST_FOREACH(&file->pending, UsbfsUrb, urb, link)
-                if (interface == USBFS_ANY_INTERFACE || urb->interface == interface) {
-                        found = urb;
-                        break;
-                }
+                        if (interface == USBFS_ANY_INTERFACE || urb->interface == interface) {
+                                found = urb;
+                                break;
+                        }
                 if (!found)
                         return;
                 usbfs_urb_kill(found, status);
@@ -214,10 +214,10 @@ int usbfs_file_discard(UsbfsFile *file, uint64_t user_urb) {
         if (file->node->gone)
                 return -ENODEV;
         LIST_FOREACH(&file->pending, UsbfsUrb, urb, link)
-        if (!urb->done && urb->user_urb == user_urb) {
-                usbfs_urb_kill(urb, 0);
-                return 0;
-        }
+                if (!urb->done && urb->user_urb == user_urb) {
+                        usbfs_urb_kill(urb, 0);
+                        return 0;
+                }
         return -EINVAL;
 }
 

@@ -200,12 +200,12 @@ Usbfs *usbfs_free(Usbfs *fs) {
         sd_event_source_disable_unref(fs->io);
         /* Whoever still has a node open cannot tell us any more when he closes it. */
         LIST_FOREACH(&fs->handles, UsbfsHandle, handle, link)
-        handle_free(handle);
+                handle_free(handle);
         if (fs->session)
                 fuse_session_destroy(fs->session);
         free(fs->buffer.mem);
         LIST_FOREACH(&fs->buses, UsbfsBus, bus, link)
-        free(bus);
+                free(bus);
         sd_event_unref(fs->event);
         free(fs);
         return NULL;
@@ -213,8 +213,8 @@ Usbfs *usbfs_free(Usbfs *fs) {
 
 static bool is_taken(const Usbfs *fs, unsigned bus, unsigned devnum) {
         LIST_FOREACH(&fs->entries, const UsbfsEntry, entry, link)
-        if (entry->bus->number == bus && entry->devnum == devnum && !entry->node->gone)
-                return true;
+                if (entry->bus->number == bus && entry->devnum == devnum && !entry->node->gone)
+                        return true;
         return false;
 }
 
@@ -261,6 +261,6 @@ size_t usbfs_entry_open_files(const UsbfsEntry *entry) {
         size_t n = 0;
 
         LIST_FOREACH(&entry->node->files, const UsbfsFile, file, link)
-        n++;
+                n++;
         return n;
 }

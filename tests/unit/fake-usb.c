@@ -154,10 +154,10 @@ static int on_cancel(UsbDevice *device, UsbTransfer *transfer) {
         FakeUsb *fake = container_of(device, FakeUsb, usb);
 
         LIST_FOREACH(&fake->pending, UsbTransfer, pending, link)
-        if (pending == transfer) {
-                finish(transfer, -ENOENT, 0);
-                return 0;
-        }
+                if (pending == transfer) {
+                        finish(transfer, -ENOENT, 0);
+                        return 0;
+                }
         return -EINVAL;
 }
 

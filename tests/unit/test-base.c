@@ -41,7 +41,7 @@ static int list_digits(const List *list) {
         int digits = 0;
 
         LIST_FOREACH(list, Item, item, link)
-        digits = digits * 10 + item->number;
+                digits = digits * 10 + item->number;
         return digits;
 }
 

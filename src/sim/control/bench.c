@@ -174,7 +174,7 @@ int bench_open(Bench *bench, const BenchDoorOps *door, void *userdata, BenchProb
 
 void bench_close(Bench *bench) {
         LIST_FOREACH(&bench->probes, BenchProbe, probe, link)
-        detach(probe);
+                detach(probe);
         bench->door = NULL;
 }
 

@@ -81,8 +81,8 @@ static Json *answer_rows(Bench *bench, const BenchProbe *only, const char *key,
 
         json_object_object_add(answer, key, rows);
         LIST_FOREACH(&bench->probes, const BenchProbe, probe, link)
-        if (!only || only == probe)
-                json_object_array_add(rows, make(probe));
+                if (!only || only == probe)
+                        json_object_array_add(rows, make(probe));
         return answer;
 }
 

@@ -30,7 +30,7 @@ static void endpoint_drop(SimEndpoint *endpoint, Message *message) {
 
 void endpoint_clear(SimEndpoint *endpoint) {
         LIST_FOREACH(&endpoint->messages, Message, message, link)
-        endpoint_drop(endpoint, message);
+                endpoint_drop(endpoint, message);
         endpoint->halted = false;
 }
 
@@ -88,10 +88,10 @@ void endpoint_complete(SimEndpoint *endpoint, UsbTransfer *transfer, int status)
 
 int endpoint_cancel(SimEndpoint *endpoint, UsbTransfer *transfer) {
         LIST_FOREACH(&endpoint->transfers, UsbTransfer, pending, link)
-        if (pending == transfer) {
-                endpoint_complete(endpoint, transfer, -ENOENT);
-                return 0;
-        }
+                if (pending == transfer) {
+                        endpoint_complete(endpoint, transfer, -ENOENT);
+                        return 0;
+                }
         return -EINVAL;
 }
 

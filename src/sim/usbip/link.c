@@ -215,12 +215,12 @@ static void unlink_urb(UsbipLink *link, const UsbipCommand *command) {
         int status = 0; /* it was answered already */
 
         LIST_FOREACH(&link->urbs, Urb, urb, link)
-        if (urb->seqnum == command->unlink_seqnum) {
-                urb->unlinked = true;
-                (void) link->device->ops->cancel(link->device, &urb->transfer);
-                status = -ECONNRESET;
-                break;
-        }
+                if (urb->seqnum == command->unlink_seqnum) {
+                        urb->unlinked = true;
+                        (void) link->device->ops->cancel(link->device, &urb->transfer);
+                        status = -ECONNRESET;
+                        break;
+                }
         usbip_unlink_encode(command->seqnum, status, header);
         send_message(link, header, NULL, 0);
 }

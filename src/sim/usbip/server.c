@@ -78,7 +78,7 @@ static void answer_list(Caller *caller) {
         uint32_t n = 0;
 
         LIST_FOREACH(probes, BenchProbe, counted, link)
-        n += counted->place && encode_device(counted, out, &config) == 0;
+                n += counted->place && encode_device(counted, out, &config) == 0;
         usbip_op_encode(USBIP_OP_REP_DEVLIST, 0, head);
         put_be32(head + USBIP_OP_SIZE, n);
         if (write_full(caller->fd, head, sizeof(head)) < 0)
@@ -106,8 +106,8 @@ static void answer_list(Caller *caller) {
 
 static Exported *find_exported(UsbipServer *server, const char *busid) {
         LIST_FOREACH(&server->bench->probes, BenchProbe, probe, link)
-        if (probe->place && strcmp(probe->port, busid) == 0)
-                return probe->place;
+                if (probe->place && strcmp(probe->port, busid) == 0)
+                        return probe->place;
         return NULL;
 }
 

@@ -38,7 +38,7 @@ static int take_devnum(World *world, WorldBus *bus) {
                 bool taken = false;
 
                 LIST_FOREACH(&world->devices, WorldDevice, device, link)
-                taken |= device->bus == bus && device->devnum == devnum;
+                        taken |= device->bus == bus && device->devnum == devnum;
                 if (!taken) {
                         bus->last_devnum = devnum;
                         return (int) devnum;
@@ -131,10 +131,10 @@ static int get_bus(World *world, unsigned number, WorldBus **ret) {
         int r;
 
         LIST_FOREACH(&world->buses, WorldBus, known, link)
-        if (known->number == number) {
-                *ret = known;
-                return 0;
-        }
+                if (known->number == number) {
+                        *ret = known;
+                        return 0;
+                }
         bus = calloc(1, sizeof(WorldBus));
         if (!bus)
                 return -ENOMEM;
@@ -152,8 +152,8 @@ static int get_bus(World *world, unsigned number, WorldBus **ret) {
 
 static WorldDevice *find_child(World *world, const WorldDevice *hub, unsigned port) {
         LIST_FOREACH(&world->devices, WorldDevice, device, link)
-        if (device->parent == hub && device->port == port)
-                return device;
+                if (device->parent == hub && device->port == port)
+                        return device;
         return NULL;
 }
 
