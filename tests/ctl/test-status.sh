@@ -40,13 +40,13 @@ text "a free probe" "● ST-LINK/V2-1 066EFF303435554157102345
    Firmware: V2J45M31
      Target: 3.28 V when it was last measured"
 
-tell 'dict Holders Pid=4711 Uid=4242 User=alice Command=openocd Since=2280 Claimed=1 Exe=/usr/bin/openocd Unit=run-u132.scope Session=5 Terminal=pts/3 ParentCommand=code Container=podman:hil' \
+tell 'dict Holders Pid=4711 Uid=4242 User=alice Command=openocd Since=38 Claimed=1 Exe=/usr/bin/openocd Unit=run-u132.scope Session=5 Terminal=pts/3 ParentCommand=code Container=podman:hil' \
         'set State claimed'
 ctl
 text "a claimed probe names the program, and what to do" \
         "● ST-LINK/V2-1 066EFF303435554157102345
       State: in use: openocd (PID 4711) has claimed it
-     Holder: openocd (PID 4711) of alice, since TIME (38 min), claimed
+     Holder: openocd (PID 4711) of alice, since TIME (38 s), claimed
              terminal pts/3, started by code, unit run-u132.scope, session 5, container podman:hil
        Port: 1-1.2, /dev/bus/usb/001/002, /dev/ttyACM0, /dev/sda
    Firmware: V2J45M31

@@ -11,9 +11,10 @@ one=066DFF000000000000000001
 start_daemon '[Access]' 'Group=daemon'
 check_soon "the probe is identified" 10 is $one free
 
-# What GetHolders tells a user.
+# What GetHolders tells a user. The asking program must not have the probe open itself, by what it
+# inherits: one sees one's own command line.
 holders() { # user, group
-        setpriv --reuid="$1" --regid="$2" --clear-groups busctl --system call io.github.stlinkd1 \
+        setpriv --reuid="$1" --regid="$2" --clear-groups 9>&- busctl --system call io.github.stlinkd1 \
                 /io/github/stlinkd1/probe/_3066DFF000000000000000001 io.github.stlinkd1.Probe \
                 GetHolders 'a{sv}' 0
 }
