@@ -3,43 +3,8 @@
 #include <search.h>
 #include <stdlib.h>
 
-#include "base/heap.h"
-#include "base/list.h"
 #include "core/ids.h"
-#include "core/lease.h"
-
-#define N_PARTS 4
-
-/* How many leases or waiters take each part, by themselves or shared. */
-typedef struct Load {
-        unsigned exclusive[N_PARTS];
-        unsigned shared[N_PARTS];
-} Load;
-
-/* What is known about one probe; it exists while it has leases or is obstructed. */
-typedef struct Queue {
-        LeaseProbe probe;
-        bool obstructed;
-        List holders, waiters; /* of Entry, in the order of grants and of requests */
-        size_t n_waiters;
-        Load held, wanted;
-        List link; /* in LeaseTable.queues */
-} Queue;
-
-/* What one uid has. */
-typedef struct Account {
-        uid_t uid;
-        unsigned held, waiting;
-        List link; /* in LeaseTable.accounts */
-} Account;
-
-typedef struct Entry {
-        Lease lease; /* first, so that a Lease found by id is its Entry */
-        Queue *queue;
-        Account *account;
-        List link;    /* in its queue's holders or waiters */
-        HeapLink due; /* in LeaseTable.due: end of the wait, of the limit, or of the grace */
-} Entry;
+#include "core/lease-queue.h"
 
 struct LeaseTable {
         LeaseQuota quota;
@@ -79,26 +44,6 @@ static void report(LeaseChanges *changes, LeaseChangeType type, LeaseEnd end, co
         };
 }
 
-/* Loads */
-
-static void load_add(Load *load, const Lease *lease, int count) {
-        unsigned *parts = lease->kind == LEASE_SHARED ? load->shared : load->exclusive;
-
-        for (unsigned i = 0; i < N_PARTS; i++)
-                if (lease->parts & 1u << i)
-                        parts[i] += (unsigned) count;
-}
-
-static bool load_allows(const Load *load, LeaseKind kind, unsigned parts) {
-        for (unsigned i = 0; i < N_PARTS; i++) {
-                if (!(parts & 1u << i))
-                        continue;
-                if (load->exclusive[i] > 0 || (load->shared[i] > 0 && kind != LEASE_SHARED))
-                        return false;
-        }
-        return true;
-}
-
 /* The table's parts */
 
 int lease_table_new(const LeaseQuota *quota, LeaseTable **ret) {
@@ -135,56 +80,6 @@ LeaseTable *lease_table_free(LeaseTable *table) {
         return NULL;
 }
 
-static Queue *find_queue(const LeaseTable *table, LeaseProbe probe) {
-        LIST_FOREACH(&table->queues, Queue, queue, link)
-                if (queue->probe == probe)
-                        return queue;
-        return NULL;
-}
-
-static Queue *get_queue(LeaseTable *table, LeaseProbe probe) {
-        Queue *queue = find_queue(table, probe);
-
-        if (queue)
-                return queue;
-        queue = calloc(1, sizeof(*queue));
-        if (!queue)
-                return NULL;
-        queue->probe = probe;
-        list_init(&queue->holders);
-        list_init(&queue->waiters);
-        list_append(&table->queues, &queue->link);
-        return queue;
-}
-
-static void drop_queue_if_idle(Queue *queue) {
-        if (queue->obstructed || !list_is_empty(&queue->holders) || !list_is_empty(&queue->waiters))
-                return;
-        list_remove(&queue->link);
-        free(queue);
-}
-
-static Account *get_account(LeaseTable *table, uid_t uid) {
-        Account *account;
-
-        LIST_FOREACH(&table->accounts, Account, known, link)
-                if (known->uid == uid)
-                        return known;
-        account = calloc(1, sizeof(*account));
-        if (!account)
-                return NULL;
-        account->uid = uid;
-        list_append(&table->accounts, &account->link);
-        return account;
-}
-
-static void drop_account_if_idle(Account *account) {
-        if (account->held > 0 || account->waiting > 0)
-                return;
-        list_remove(&account->link);
-        free(account);
-}
-
 static int compare_ids(const void *a, const void *b) {
         const Lease *x = a, *y = b;
 
@@ -200,19 +95,15 @@ static Entry *find_entry(const LeaseTable *table, LeaseId id) {
 
 /* Transitions. What could fail was done before: room in the heap and in the changes. */
 
-static void start_waiting(Entry *entry) {
+static void start_waiting(LeaseTable *table, Entry *entry) {
         entry->lease.state = LEASE_WAITING;
-        list_append(&entry->queue->waiters, &entry->link);
-        load_add(&entry->queue->wanted, &entry->lease, 1);
-        entry->queue->n_waiters++;
-        entry->account->waiting++;
+        entry_join(entry);
+        heap_set(&table->due, &entry->due, entry->lease.deadline);
 }
 
-static void stop_waiting(Entry *entry) {
-        list_remove(&entry->link);
-        load_add(&entry->queue->wanted, &entry->lease, -1);
-        entry->queue->n_waiters--;
-        entry->account->waiting--;
+/* When the next thing happens to a lease that is held. */
+static void schedule_held(LeaseTable *table, Entry *entry) {
+        heap_set(&table->due, &entry->due, MIN(entry->lease.expires, entry->lease.deadline));
 }
 
 static void start_holding(LeaseTable *table, Entry *entry, Usec now) {
@@ -222,33 +113,8 @@ static void start_holding(LeaseTable *table, Entry *entry, Usec now) {
         lease->granted = now;
         lease->deadline = USEC_INFINITY;
         lease->expires = usec_add(now, lease->limit);
-        list_append(&entry->queue->holders, &entry->link);
-        load_add(&entry->queue->held, lease, 1);
-        entry->account->held++;
-        heap_set(&table->due, &entry->due, lease->expires);
-}
-
-static void stop_holding(Entry *entry) {
-        list_remove(&entry->link);
-        load_add(&entry->queue->held, &entry->lease, -1);
-        entry->account->held--;
-}
-
-/* Whether a lease can be granted now without overtaking a waiter whom it would keep waiting. */
-static bool is_grantable(const Queue *queue, const Load *ahead, LeaseKind kind, unsigned parts) {
-        return !queue->obstructed && load_allows(&queue->held, kind, parts) &&
-               load_allows(ahead, kind, parts);
-}
-
-/* Whether some part that a waiter wants is not taken by itself: else looking on is in vain. */
-static bool has_hope(const Queue *queue, const Load *ahead) {
-        for (unsigned i = 0; i < N_PARTS; i++) {
-                bool wanted = queue->wanted.exclusive[i] > 0 || queue->wanted.shared[i] > 0;
-
-                if (wanted && queue->held.exclusive[i] == 0 && ahead->exclusive[i] == 0)
-                        return true;
-        }
-        return false;
+        entry_join(entry);
+        schedule_held(table, entry);
 }
 
 /* Grant what has become free to those who have waited longest. */
@@ -258,15 +124,15 @@ static void grant_waiters(LeaseTable *table, Queue *queue, Usec now, LeaseChange
         if (queue->obstructed)
                 return;
         LIST_FOREACH(&queue->waiters, Entry, entry, link) {
-                if (!has_hope(queue, &ahead))
+                if (!queue_has_hope(queue, &ahead))
                         return;
                 if (entry->lease.deadline <= now)
                         continue; /* too late: lease_elapse() is about to end it */
-                if (!is_grantable(queue, &ahead, entry->lease.kind, entry->lease.parts)) {
+                if (!queue_may_grant(queue, &ahead, entry->lease.kind, entry->lease.parts)) {
                         load_add(&ahead, &entry->lease, 1);
                         continue;
                 }
-                stop_waiting(entry);
+                entry_leave(entry);
                 start_holding(table, entry, now);
                 report(changes, LEASE_CHANGE_GRANTED, 0, entry);
         }
@@ -275,14 +141,11 @@ static void grant_waiters(LeaseTable *table, Queue *queue, Usec now, LeaseChange
 /* Take an entry out of everything and forget it. */
 static void end_entry(LeaseTable *table, Entry *entry, LeaseEnd reason, LeaseChanges *changes) {
         report(changes, LEASE_CHANGE_ENDED, reason, entry);
-        if (entry->lease.state == LEASE_WAITING)
-                stop_waiting(entry);
-        else
-                stop_holding(entry);
+        entry_leave(entry);
         heap_set(&table->due, &entry->due, USEC_INFINITY);
         tdelete(entry, &table->by_id, compare_ids);
         table->n_entries--;
-        drop_account_if_idle(entry->account);
+        account_drop_if_idle(entry->account);
         free(entry);
 }
 
@@ -292,7 +155,7 @@ static void end_and_grant(LeaseTable *table, Entry *entry, LeaseEnd reason, Usec
 
         end_entry(table, entry, reason, changes);
         grant_waiters(table, queue, now, changes);
-        drop_queue_if_idle(queue);
+        queue_drop_if_idle(queue);
 }
 
 /* Requests */
@@ -326,7 +189,7 @@ static int add_entry(LeaseTable *table, const Lease *lease, Queue *queue, Accoun
 
 static int decide(LeaseTable *table, const Lease *lease, Queue *queue, Account *account, Usec now,
                   LeaseChanges *changes) {
-        bool grantable = is_grantable(queue, &queue->wanted, lease->kind, lease->parts);
+        bool grantable = queue_may_grant(queue, &queue->wanted, lease->kind, lease->parts);
         Entry *entry;
         int r;
 
@@ -344,10 +207,8 @@ static int decide(LeaseTable *table, const Lease *lease, Queue *queue, Account *
 
         if (grantable)
                 start_holding(table, entry, now);
-        else {
-                start_waiting(entry);
-                heap_set(&table->due, &entry->due, lease->deadline);
-        }
+        else
+                start_waiting(table, entry);
         report(changes, grantable ? LEASE_CHANGE_GRANTED : LEASE_CHANGE_QUEUED, 0, entry);
         return 0;
 }
@@ -373,15 +234,15 @@ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now, Leas
                 return -EINVAL;
         if (lease.parts == 0 || lease.parts & ~PROBE_PARTS_ALL)
                 return -EINVAL;
-        queue = get_queue(table, request->probe);
+        queue = queue_get(&table->queues, request->probe);
         if (!queue)
                 return -ENOMEM;
-        account = get_account(table, request->uid);
+        account = account_get(&table->accounts, request->uid);
         r = account ? decide(table, &lease, queue, account, now, changes) : -ENOMEM;
         if (r < 0) {
                 if (account)
-                        drop_account_if_idle(account);
-                drop_queue_if_idle(queue);
+                        account_drop_if_idle(account);
+                queue_drop_if_idle(queue);
                 return r;
         }
 
@@ -400,11 +261,6 @@ int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now, LeaseCha
                 return r;
         end_and_grant(table, entry, reason, now, changes);
         return 0;
-}
-
-/* When the next thing happens to a lease that is held. */
-static void schedule_held(LeaseTable *table, Entry *entry) {
-        heap_set(&table->due, &entry->due, MIN(entry->lease.expires, entry->lease.deadline));
 }
 
 int lease_renew(LeaseTable *table, LeaseId id, Usec now) {
@@ -444,7 +300,8 @@ int lease_revoke(LeaseTable *table, LeaseId id, Usec grace, Usec now, LeaseChang
 
 int lease_set_obstructed(LeaseTable *table, LeaseProbe probe, bool obstructed, Usec now,
                          LeaseChanges *changes) {
-        Queue *queue = obstructed ? get_queue(table, probe) : find_queue(table, probe);
+        Queue *queue =
+                obstructed ? queue_get(&table->queues, probe) : queue_find(&table->queues, probe);
         int r;
 
         if (!queue)
@@ -454,12 +311,12 @@ int lease_set_obstructed(LeaseTable *table, LeaseProbe probe, bool obstructed, U
                 return r;
         queue->obstructed = obstructed;
         grant_waiters(table, queue, now, changes);
-        drop_queue_if_idle(queue);
+        queue_drop_if_idle(queue);
         return 0;
 }
 
 int lease_probe_gone(LeaseTable *table, LeaseProbe probe, LeaseChanges *changes) {
-        Queue *queue = find_queue(table, probe);
+        Queue *queue = queue_find(&table->queues, probe);
         int r;
 
         if (!queue)
@@ -472,7 +329,7 @@ int lease_probe_gone(LeaseTable *table, LeaseProbe probe, LeaseChanges *changes)
         LIST_FOREACH(&queue->holders, Entry, entry, link)
                 end_entry(table, entry, LEASE_END_UNPLUGGED, changes);
         queue->obstructed = false;
-        drop_queue_if_idle(queue);
+        queue_drop_if_idle(queue);
         return 0;
 }
 
@@ -522,7 +379,7 @@ const Lease *lease_next(const LeaseTable *table, LeaseProbe probe, const Lease *
         const Queue *queue;
 
         if (!previous) {
-                queue = find_queue(table, probe);
+                queue = queue_find(&table->queues, probe);
                 if (!queue)
                         return NULL;
                 return first_of(list_is_empty(&queue->holders) ? &queue->waiters : &queue->holders);
