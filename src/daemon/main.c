@@ -13,6 +13,7 @@
 #include "bus/log-control.h"
 #include "daemon/capabilities.h"
 #include "daemon/config.h"
+#include "daemon/fd-store.h"
 #include "daemon/manager.h"
 
 /* Everything that lives as long as the daemon does. */
@@ -125,6 +126,9 @@ static int run(void) {
         _cleanup_(daemon_done) Daemon daemon = {};
         int r;
 
+        r = fd_store_load();
+        if (r < 0)
+                log_warning_errno(r, "Cannot find what an earlier stlinkd left");
         r = load_config(&daemon.config);
         if (r < 0)
                 return r;
@@ -143,6 +147,7 @@ static int run(void) {
         r = manager_start(daemon.manager);
         if (r < 0)
                 return r;
+        fd_store_forget_rest();
         r = request_name(&daemon);
         if (r < 0)
                 return r;
