@@ -4,14 +4,21 @@
 #include "bus/bus-internal.h"
 #include "bus/errors.h"
 
+/* What helps, by the rule that we ship */
+#define JOIN_GROUP                                                                             \
+        ". Members of group stlink may from anywhere: run \"sudo usermod -aG stlink $USER\", " \
+        "then log in again"
+
 static const struct {
-        const char *name, *what;
-        const char *who; /* what helps, by the rule that we ship */
+        const char *name, *what, *help;
 } actions[_BUS_ACTION_MAX] = {
-        [BUS_ACTION_LEASE] = { STLINKD_ACTION_LEASE, "take a lease",
-                               ". Members of group stlink may from anywhere: run \"sudo usermod "
-                               "-aG "
-                               "stlink $USER\", then log in again" },
+        [BUS_ACTION_LEASE] = { STLINKD_ACTION_LEASE, "take a lease", JOIN_GROUP },
+        [BUS_ACTION_USE] = { STLINKD_ACTION_USE, "use the target", JOIN_GROUP },
+        [BUS_ACTION_MODE_SWITCH] = { STLINKD_ACTION_MODE_SWITCH, "change the probe's mode",
+                                     JOIN_GROUP },
+        [BUS_ACTION_FIRMWARE] = { STLINKD_ACTION_FIRMWARE, "update the probe's firmware", "" },
+        [BUS_ACTION_BREAK_LEASE] = { STLINKD_ACTION_BREAK_LEASE, "take the probe from another user",
+                                     "" },
         [BUS_ACTION_SEE_ALL] = { STLINKD_ACTION_SEE_ALL, "see other users' command lines", "" },
 };
 
@@ -23,20 +30,22 @@ static int refuse_challenge(sd_bus_message *message, BusAction action, sd_bus_er
                               "%s)%s%s",
                               actions[action].what, actions[action].name,
                               asked ? ", and no polkit agent is there to ask for it" : "",
-                              actions[action].who);
+                              actions[action].help);
 }
 
-int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,
-                  const Probe *probe, sd_bus_error *error) {
-        /* Nothing that may change while polkit is asked, but the probe itself. */
+int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *caller,
+                          BusAction action, const Probe *probe, const char *holder,
+                          sd_bus_error *error) {
+        /* Nothing that may change while polkit is asked, but the probe and the holder. */
         const PolkitDetail details[] = {
                 { "probe.name", probe->id },
                 { "probe.serial", probe->serial },
+                { "holder", holder },
         };
         int r;
 
         r = polkit_check(bus->polkit, message, caller, actions[action].name, details,
-                         ELEMENTSOF(details), error);
+                         ELEMENTSOF(details) - (holder ? 0 : 1), error);
         switch (r) {
         case POLKIT_YES:
                 return 1;
@@ -50,8 +59,13 @@ int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, Bu
         case POLKIT_NO:
                 return bus_error_setf(error, EACCES, "polkit does not let you %s (action %s)%s",
                                       actions[action].what, actions[action].name,
-                                      actions[action].who);
+                                      actions[action].help);
         default:
                 return r;
         }
+}
+
+int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,
+                  const Probe *probe, sd_bus_error *error) {
+        return bus_authorize_against(bus, message, caller, action, probe, NULL, error);
 }

@@ -73,6 +73,11 @@ int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error
 int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,
                   const Probe *probe, sd_bus_error *error);
 
+/* The same where somebody else loses by it; holder names him to whoever is asked. */
+int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *caller,
+                          BusAction action, const Probe *probe, const char *holder,
+                          sd_bus_error *error);
+
 /* Read an a{sv}. Each known option has a signature and a function that reads its value. An
  * unknown name and a wrong type are -EINVAL, with error filled in. */
 typedef struct BusOption {

@@ -366,7 +366,10 @@ static int acquire(sd_bus_message *message, ProbeView *view, LeaseForm form, sd_
         r = bus_caller_read(message, &caller, error);
         if (r < 0)
                 return r;
-        r = bus_authorize(bus, message, &caller, BUS_ACTION_LEASE, probe, error);
+        r = bus_authorize(bus, message, &caller,
+                          options.kind == LEASE_FIRMWARE_UPDATE ? BUS_ACTION_FIRMWARE
+                                                                : BUS_ACTION_LEASE,
+                          probe, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = bus->ops->acquire(bus->userdata, probe, &options, &caller, message, error);

@@ -25,8 +25,12 @@
 #define STLINKD_ERROR_QUOTA_EXCEEDED STLINKD_ERROR_PREFIX "QuotaExceeded"
 
 /* What polkit is asked, in systemd/io.github.stlinkd1.policy. */
-#define STLINKD_ACTION_LEASE   STLINKD_BUS_NAME ".lease"
-#define STLINKD_ACTION_SEE_ALL STLINKD_BUS_NAME ".see-all"
+#define STLINKD_ACTION_LEASE       STLINKD_BUS_NAME ".lease"
+#define STLINKD_ACTION_USE         STLINKD_BUS_NAME ".use"
+#define STLINKD_ACTION_MODE_SWITCH STLINKD_BUS_NAME ".mode-switch"
+#define STLINKD_ACTION_FIRMWARE    STLINKD_BUS_NAME ".firmware"
+#define STLINKD_ACTION_BREAK_LEASE STLINKD_BUS_NAME ".break-lease"
+#define STLINKD_ACTION_SEE_ALL     STLINKD_BUS_NAME ".see-all"
 
 /* Interfaces that others defined. */
 #define LOG_CONTROL_PATH      "/org/freedesktop/LogControl1"

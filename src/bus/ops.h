@@ -55,8 +55,12 @@ typedef struct BusCaller {
 
 /* What not everybody may do. */
 typedef enum BusAction {
-        BUS_ACTION_LEASE,   /* take a lease */
-        BUS_ACTION_SEE_ALL, /* see other users' command lines */
+        BUS_ACTION_LEASE,       /* take a lease */
+        BUS_ACTION_USE,         /* have the daemon reset the target and the like */
+        BUS_ACTION_MODE_SWITCH, /* have it change the probe's mode */
+        BUS_ACTION_FIRMWARE,    /* take a lease for a firmware update */
+        BUS_ACTION_BREAK_LEASE, /* take a lease back that another user holds */
+        BUS_ACTION_SEE_ALL,     /* see other users' command lines */
         _BUS_ACTION_MAX,
 } BusAction;
 

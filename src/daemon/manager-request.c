@@ -11,12 +11,18 @@
 
 /* --- who may, where there is no polkit ---------------------------------------------------- */
 
+/* As the rule for polkit that we ship: what the group may, and what is for administrators. */
+static bool is_for_group(BusAction action) {
+        return action == BUS_ACTION_LEASE || action == BUS_ACTION_USE ||
+               action == BUS_ACTION_MODE_SWITCH;
+}
+
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error) {
         const char *group = ((Manager *) userdata)->config->group;
         _cleanup_free_ char *user = NULL;
         int r;
 
-        if (action != BUS_ACTION_LEASE)
+        if (!is_for_group(action))
                 return caller->uid == 0 ? 0
                                         : bus_error_setf(error, EACCES,
                                                          "Only root may, as polkit is not there "
@@ -27,11 +33,10 @@ int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_
         r = access_user_name(caller->uid, &user);
         if (r < 0)
                 return r;
-        return bus_error_setf(
-                error, EACCES,
-                "User %s may not take a lease: only root and members of group %s may. "
-                "Have an administrator run \"usermod -aG %s %s\", then log in again",
-                user, group, group, user);
+        return bus_error_setf(error, EACCES,
+                              "User %s may not use a probe: only root and members of group %s may. "
+                              "Have an administrator run \"usermod -aG %s %s\", then log in again",
+                              user, group, group, user);
 }
 
 /* --- Acquire ------------------------------------------------------------------------------ */
