@@ -97,6 +97,9 @@ static int append_part(sd_bus_message *reply, const ProbePartDevice *part) {
         r = bus_append_string(reply, "Device", part->device);
         if (r < 0)
                 return r;
+        r = bus_append_string(reply, "Link", part->link);
+        if (r < 0)
+                return r;
         return sd_bus_message_close_container(reply);
 }
 
@@ -153,6 +156,12 @@ static int append_holder(sd_bus_message *reply, const BusHolder *holder, bool wi
         r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Pid", "u", (uint32_t) process->pid,
                                   "Uid", "u", (uint32_t) process->uid, "Since", "t", holder->since,
                                   "Claimed", "b", (int) holder->claimed);
+        if (r < 0)
+                return r;
+        r = bus_append_string(reply, "Part", probe_part_to_string(holder->part));
+        if (r < 0)
+                return r;
+        r = bus_append_string(reply, "Device", holder->device);
         if (r < 0)
                 return r;
         r = append_process_strings(reply, process);

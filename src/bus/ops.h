@@ -17,8 +17,10 @@
 
 #define LEASE_REASON_MAX 256 /* bytes, without the NUL */
 
-/* One program that has a probe's node open. */
+/* One program that has a probe's node open, or the device of another part. */
 typedef struct BusHolder {
+        unsigned part; /* one ProbePart */
+        const char *device;
         const Process *process;
         Usec since; /* CLOCK_BOOTTIME */
         bool claimed;

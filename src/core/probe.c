@@ -180,8 +180,10 @@ int probe_table_new(Usec away, ProbeTable **ret) {
 }
 
 static ProbePartDevice *parts_free(ProbePartDevice *parts, size_t n) {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
                 free(parts[i].device);
+                free(parts[i].link);
+        }
         free(parts);
         return NULL;
 }
@@ -271,7 +273,8 @@ static bool parts_equal(const Probe *probe, const ProbePartDevice *parts, size_t
                 const ProbePartDevice *a = &probe->parts[i], *b = &parts[i];
 
                 if (a->part != b->part || a->interface != b->interface ||
-                    strcmp(a->device ?: "", b->device ?: "") != 0)
+                    strcmp(a->device ?: "", b->device ?: "") != 0 ||
+                    strcmp(a->link ?: "", b->link ?: "") != 0)
                         return false;
         }
         return true;
@@ -365,10 +368,9 @@ static int arrival_prepare(const ProbeDescription *description, Arrival *arrival
                 ProbePartDevice *copy = &arrival->parts[arrival->n_parts++];
 
                 *copy = (ProbePartDevice){ .part = part->part, .interface = part->interface };
-                if (!part->device)
-                        continue;
-                copy->device = strdup(part->device);
-                if (!copy->device)
+                copy->device = part->device ? strdup(part->device) : NULL;
+                copy->link = part->link ? strdup(part->link) : NULL;
+                if (!part->device != !copy->device || !part->link != !copy->link)
                         return -ENOMEM;
         }
         return 0;

@@ -45,6 +45,7 @@ typedef struct ProbePartDevice {
         unsigned part;      /* one ProbePart */
         unsigned interface; /* number of its first interface */
         char *device;       /* "/dev/ttyACM0", or NULL while there is none */
+        char *link;         /* the name of the device that survives re-plug; NULL: none */
 } ProbePartDevice;
 
 /* What presence says of a probe. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctl/describe.h"
+#include "ctl/parts.h"
 #include "ctl/select.h"
 
 /* How much of a serial names a probe in a command line: not less, for what is plugged in next
@@ -66,12 +67,20 @@ char *describe_selector(const Snapshot *snapshot, const ProbeView *probe) {
         return name ? make_string("--probe %s ", name) : NULL;
 }
 
-/* The holder that is in the way most: one that has claimed the probe, else the first. */
+/* The holder that is in the way most: one that has claimed the probe, else the first. Whoever
+ * uses the serial port or the disk is in nobody's way. */
 static const HolderView *main_holder(const ProbeView *probe) {
-        for (size_t i = 0; i < probe->n_holders; i++)
-                if (probe->holders[i].claimed)
-                        return &probe->holders[i];
-        return probe->n_holders > 0 ? &probe->holders[0] : NULL;
+        const HolderView *first = NULL;
+
+        for (size_t i = 0; i < probe->n_holders; i++) {
+                const HolderView *holder = &probe->holders[i];
+
+                if (holder->claimed)
+                        return holder;
+                if (!first && !parts_is_beside(holder))
+                        first = holder;
+        }
+        return first;
 }
 
 char *describe_user(const Snapshot *snapshot, const ProbeView *probe) {
@@ -155,9 +164,10 @@ static void set_holder_texts(Row *row, const HolderView *holder) {
 
         row_set_text(row, "line", "%s (PID %u) of %s%s%s%s", or_unknown(holder->command),
                      holder->pid, or_unknown(holder->user), since ? ", " : "", since ? since : "",
-                     holder->lease     ? ", under the lease"
-                     : holder->claimed ? ", claimed"
-                                       : ", open only");
+                     parts_is_beside(holder) ? ""
+                     : holder->lease         ? ", under the lease"
+                     : holder->claimed       ? ", claimed"
+                                             : ", open only");
         text[0] = '\0';
         for (size_t i = 0; i < ELEMENTSOF(details) && n < sizeof(text); i++)
                 if (details[i].what)
@@ -186,6 +196,8 @@ static void describe_holder(Rows *rows, const HolderView *holder, const Listener
         row_set_string(row, "container", holder->container);
         row_set_string(row, "parent_command", holder->parent_command);
         row_set_boolean(row, "claimed", holder->claimed);
+        row_set_string(row, "part", holder->part ? holder->part : "debug");
+        row_set_string(row, "device", holder->device);
         row_set_string(row, "lease", holder->lease);
         set_moment(row, "since", listener, listener->now.boottime, holder->since);
         set_holder_texts(row, holder);
@@ -253,27 +265,6 @@ static void describe_next(Row *row, const Snapshot *snapshot, const ProbeView *p
                 add_kill(next, listener, lease->pid, lease->uid);
 }
 
-static const char *part_device(const ProbeView *probe, const char *name) {
-        for (size_t i = 0; i < probe->n_parts; i++)
-                if (same(probe->parts[i].part, name) && probe->parts[i].device)
-                        return probe->parts[i].device;
-        return NULL;
-}
-
-static void describe_parts(Row *row, const ProbeView *probe) {
-        Rows *rows = row_set_rows(row, "parts");
-
-        for (size_t i = 0; i < probe->n_parts; i++) {
-                Row *part = rows_add(rows);
-
-                row_set_string(part, "part", probe->parts[i].part);
-                row_set_integer(part, "interface", probe->parts[i].interface);
-                row_set_string(part, "device", probe->parts[i].device);
-        }
-        row_set_string(row, "tty", part_device(probe, "vcp"));
-        row_set_string(row, "disk", part_device(probe, "msd"));
-}
-
 static void describe_voltage(Row *row, int32_t millivolts) {
         if (millivolts < 0) {
                 row_set_none(row, "target_millivolts");
@@ -317,7 +308,7 @@ void describe_probe(Rows *rows, const Snapshot *snapshot, const ProbeView *probe
         row_set_string(row, "state", probe->state);
         row_set_text(row, "words", "%s", words ? words : "");
         row_set_text(row, "user", "%s", user ? user : "");
-        describe_parts(row, probe);
+        parts_describe(row, probe);
         holders = row_set_rows(row, "holders");
         for (size_t i = 0; i < probe->n_holders; i++)
                 describe_holder(holders, &probe->holders[i], listener);

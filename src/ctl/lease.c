@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "bus/names.h"
+#include "core/ids.h"
 #include "ctl/client.h"
 #include "ctl/lease.h"
 #include "ctl/properties.h"
@@ -130,6 +131,23 @@ static int listen_to_signals(ClientLease *lease) {
         return r;
 }
 
+static int append_parts(sd_bus_message *call, unsigned parts) {
+        int r = sd_bus_message_open_container(call, 'e', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", "parts");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_open_container(call, 'a', "s");
+        for (unsigned part = 1; r >= 0 && part & PROBE_PARTS_ALL; part <<= 1)
+                if (parts & part)
+                        r = sd_bus_message_append(call, "s", probe_part_to_string(part));
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_close_container(call);
+        return r;
+}
+
 static int make_call(sd_bus *bus, const char *probe, const ClientRequest *request,
                      sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -144,6 +162,8 @@ static int make_call(sd_bus *bus, const char *probe, const ClientRequest *reques
         if (r >= 0 && request->wait > 0)
                 r = sd_bus_message_append(call, "{sv}{sv}", "wait", "t", request->wait, "waiting",
                                           "s", "object");
+        if (r >= 0 && request->parts)
+                r = append_parts(call, request->parts);
         if (r >= 0 && request->limit > 0)
                 r = sd_bus_message_append(call, "{sv}", "limit", "t", request->limit);
         if (r >= 0 && request->pid > 0)

@@ -19,6 +19,7 @@ typedef struct ClientRequest {
         Usec wait;          /* as in Options */
         const char *reason; /* may be NULL */
         Usec limit;         /* how long to hold it without renewal; 0: as long as one likes */
+        unsigned parts;     /* mask of ProbePart; 0: the debug interface alone */
         pid_t pid;          /* the process to bind it to; 0: it is this program's own */
 } ClientRequest;
 

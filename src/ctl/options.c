@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "ctl/client.h"
 #include "ctl/options.h"
+#include "ctl/parts.h"
 
 #define REASON_MAX 256 /* as the daemon's interface says */
 
@@ -22,6 +23,7 @@ static const struct option table[] = {
         { "until", required_argument, NULL, OPTION_UNTIL },
         { "for", required_argument, NULL, OPTION_FOR },
         { "pid", required_argument, NULL, OPTION_PID },
+        { "with", required_argument, NULL, OPTION_WITH },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "help", no_argument, NULL, OPTION_HELP },
         { "version", no_argument, NULL, OPTION_VERSION },
@@ -84,6 +86,14 @@ static int set_pid(Options *options, const char *text) {
         return 0;
 }
 
+static int set_parts(Options *options, const char *text) {
+        if (parts_parse(text, &options->parts) < 0) {
+                client_say("Not parts of a probe: '%s' (try --with=vcp,msd).", text);
+                return -EINVAL;
+        }
+        return 0;
+}
+
 static int set_option(Options *options, int option, const char *value) {
         options->given |= (unsigned) option;
         switch (option) {
@@ -112,6 +122,8 @@ static int set_option(Options *options, int option, const char *value) {
                 return set_limit(options, value);
         case OPTION_PID:
                 return set_pid(options, value);
+        case OPTION_WITH:
+                return set_parts(options, value);
         case OPTION_UNTIL:
                 return set_until(options, value);
         }

@@ -27,6 +27,7 @@ typedef enum Option {
         OPTION_NO_ASK_PASSWORD = 1 << 16,
         OPTION_FOR = 1 << 17,
         OPTION_PID = 1 << 18,
+        OPTION_WITH = 1 << 19,
 } Option;
 
 typedef struct Options {
@@ -38,8 +39,9 @@ typedef struct Options {
         Usec wait;         /* 0: not at all; USEC_INFINITY: without end */
         const char *reason;
         Until until;
-        Usec limit; /* 0: none */
-        pid_t pid;  /* 0: not given */
+        Usec limit;     /* 0: none */
+        pid_t pid;      /* 0: not given */
+        unsigned parts; /* mask of ProbePart; 0: the debug interface alone */
 } Options;
 
 void options_init(Options *options);

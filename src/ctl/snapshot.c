@@ -11,7 +11,7 @@ static void holder_clear(HolderView *holder) {
         char *strings[] = { holder->user,     holder->command,   holder->exe,
                             holder->cmdline,  holder->unit,      holder->session,
                             holder->terminal, holder->container, holder->parent_command,
-                            holder->lease };
+                            holder->lease,    holder->part,      holder->device };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -27,6 +27,7 @@ static void parts_free(PartView *parts, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 free(parts[i].part);
                 free(parts[i].device);
+                free(parts[i].link);
         }
         free(parts);
 }
@@ -96,12 +97,15 @@ static const Property holder_table[] = {
         { "Container", "s", offsetof(HolderView, container) },
         { "ParentCommand", "s", offsetof(HolderView, parent_command) },
         { "Lease", "o", offsetof(HolderView, lease) },
+        { "Part", "s", offsetof(HolderView, part) },
+        { "Device", "s", offsetof(HolderView, device) },
 };
 
 static const Property part_table[] = {
         { "Part", "s", offsetof(PartView, part) },
         { "Interface", "u", offsetof(PartView, interface) },
         { "Device", "s", offsetof(PartView, device) },
+        { "Link", "s", offsetof(PartView, link) },
 };
 
 static int read_holders(sd_bus_message *message, void *member) {

@@ -17,12 +17,13 @@ typedef struct HolderView {
         uint32_t pid, uid;
         char *user, *command, *exe, *cmdline, *unit, *session, *terminal, *container,
                 *parent_command, *lease;
-        Usec since; /* CLOCK_BOOTTIME; 0: not said */
+        char *part, *device; /* what it has open; NULL: not said, then it is the node */
+        Usec since;          /* CLOCK_BOOTTIME; 0: not said */
         bool claimed;
 } HolderView;
 
 typedef struct PartView {
-        char *part, *device;
+        char *part, *device, *link;
         uint32_t interface;
 } PartView;
 

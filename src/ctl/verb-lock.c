@@ -6,6 +6,7 @@
 
 #include "ctl/client.h"
 #include "ctl/obtain.h"
+#include "ctl/parts.h"
 #include "ctl/verbs.h"
 
 /* Leases for scripts: bound to a process, by default the shell that runs us. */
@@ -22,6 +23,7 @@ int verb_lock(int n, char **words, const Options *options) {
                 .wait = options->wait,
                 .reason = options->reason,
                 .limit = options->limit,
+                .parts = options->parts,
                 .pid = options->pid > 0 ? options->pid : getppid(),
         };
         ProbeView *probe;
@@ -30,6 +32,8 @@ int verb_lock(int n, char **words, const Options *options) {
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, n > 0 ? words[0] : options->probe, &probe);
+        if (code == EXIT_CODE_OK)
+                code = parts_check(probe, options->parts);
         if (code == EXIT_CODE_OK) {
                 client_ask_password(bus, !options->no_ask_password);
                 code = obtain_lease(bus, probe, &request, &lease);

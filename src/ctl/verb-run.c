@@ -3,6 +3,7 @@
 
 #include "ctl/client.h"
 #include "ctl/obtain.h"
+#include "ctl/parts.h"
 #include "ctl/verbs.h"
 #include "ctl/wrapper.h"
 
@@ -21,6 +22,7 @@ int verb_run(int n, char **words, const Options *options) {
         ClientRequest request = {
                 .wait = options->wait,
                 .reason = options->reason ? options->reason : default_reason(words[0]),
+                .parts = options->parts,
         };
         ProbeView *probe;
         ExitCode code;
@@ -29,6 +31,8 @@ int verb_run(int n, char **words, const Options *options) {
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, options->probe, &probe);
+        if (code == EXIT_CODE_OK)
+                code = parts_check(probe, options->parts);
         if (code == EXIT_CODE_OK) {
                 client_ask_password(bus, !options->no_ask_password);
                 code = obtain_lease(bus, probe, &request, &lease);

@@ -44,7 +44,8 @@ static void print_joined(const Row *row, const char *label, const char *const *k
                 output_field(label, line, INDENT);
 }
 
-static void print_holders(const Row *probe) {
+/* Those who have the probe's node open, or the device of another part. */
+static void print_holders(const Row *probe, const char *device, const char *label) {
         const Rows *holders = row_get_rows(probe, "holders");
 
         for (size_t i = 0; holders && i < holders->n; i++) {
@@ -52,10 +53,45 @@ static void print_holders(const Row *probe) {
                 const char *line = row_get_text(row, "line");
                 const char *details = row_get_text(row, "details");
 
+                const char *open = row_get_string(row, "device");
+                bool beside = strcmp(row_get_string(row, "part"), "debug") != 0;
+
+                if (beside != (device != NULL) || (beside && !(open && strcmp(open, device) == 0)))
+                        continue;
                 if (line)
-                        output_field(i == 0 ? "Holder" : NULL, line, INDENT);
+                        output_field(label, line, INDENT);
                 if (details)
                         output_field(NULL, details, INDENT);
+                label = NULL;
+        }
+}
+
+/* What there is to say of a serial port or a disk, beside its node. */
+static void print_part(const Row *probe, const Row *part, const char *label) {
+        const char *const keys[] = { "link", "mounts" };
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                const char *text = row_get_text(part, keys[i]);
+
+                if (!text)
+                        continue;
+                output_field(label, text, INDENT);
+                label = NULL;
+        }
+        if (row_get_string(part, "device"))
+                print_holders(probe, row_get_string(part, "device"), label);
+}
+
+static void print_parts(const Row *probe) {
+        const Rows *parts = row_get_rows(probe, "parts");
+
+        for (size_t i = 0; parts && i < parts->n; i++) {
+                const char *name = row_get_string(parts->items[i], "part");
+
+                if (name && strcmp(name, "vcp") == 0)
+                        print_part(probe, parts->items[i], "Serial");
+                else if (name && strcmp(name, "msd") == 0)
+                        print_part(probe, parts->items[i], "Disk");
         }
 }
 
@@ -100,9 +136,10 @@ static void print_probe(const Row *row) {
                       text_style(STYLE_BOLD), title ? title : "?", text_style(STYLE_NORMAL));
         print_joined(row, "State", state);
         print_leases(row, "Lease", /* waiting= */ false);
-        print_holders(row);
+        print_holders(row, NULL, "Holder");
         print_leases(row, "Waiting", /* waiting= */ true);
         print_joined(row, "Port", port);
+        print_parts(row);
         print_joined(row, "Firmware", firmware);
         print_joined(row, "Target", target);
         print_next(row);

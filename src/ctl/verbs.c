@@ -13,11 +13,12 @@ static const Verb verbs[] = {
         { "status", 0, -1, OPTION_JSON, false, verb_status },
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
-        { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL, true, verb_run },
+        { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL | OPTION_WITH, true, verb_run },
         { "connect", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_connect },
-        { "lock", 0, 1, LEASE_OPTIONS | OPTION_FOR | OPTION_PID, false, verb_lock },
+        { "lock", 0, 1, LEASE_OPTIONS | OPTION_FOR | OPTION_PID | OPTION_WITH, false, verb_lock },
         { "unlock", 0, 1, OPTION_PROBE, false, verb_unlock },
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
+        { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
 };
 

@@ -36,4 +36,5 @@ int verb_connect(int n, char **words, const Options *options);
 int verb_lock(int n, char **words, const Options *options);
 int verb_unlock(int n, char **words, const Options *options);
 int verb_renew(int n, char **words, const Options *options);
+int verb_tty(int n, char **words, const Options *options);
 int verb_leases(int n, char **words, const Options *options);

@@ -71,35 +71,19 @@ void manager_set_up_gate(Manager *manager) {
         gate_set_refused(manager->gate, on_refused, manager);
 }
 
-static int bind_lease(LeaseEntry *entry, GateNode *node) {
-        int r;
-
-        /* An owner whom we cannot see would be refused himself. */
-        if (!entry->owner)
-                return -ESRCH;
-        r = gate_admit(entry->manager->gate, entry->id, entry->owner);
-        return r < 0 ? r : gate_node_bind(node, entry->id);
-}
-
 void lease_entry_arm(LeaseEntry *entry) {
-        Manager *manager = entry->manager;
-        ProbeEntry *probe = probe_entry_get(manager, entry->probe);
-        int r;
+        ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
+        const Lease *lease = lease_get(entry->manager->leases, entry->id);
 
-        if (!probe || !probe->node || entry->ending)
-                return;
-        r = bind_lease(entry, probe->node);
-        if (r < 0 && r != -EOPNOTSUPP)
-                journal_log(LOG_WARNING, NULL, probe_get(manager->probes, entry->probe), entry->id,
-                            r, "The lease of %s: %s does not keep others from the probe",
-                            entry->user, entry->command);
+        if (probe && lease && !entry->ending)
+                probe_entry_bind(probe, entry, lease->parts);
 }
 
 void lease_entry_disarm(LeaseEntry *entry) {
         ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
 
-        if (probe && probe->node)
-                gate_node_unbind(probe->node, entry->id);
+        if (probe)
+                probe_entry_unbind(probe, entry->id);
 }
 
 void probe_entry_arm(ProbeEntry *entry) {

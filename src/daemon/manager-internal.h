@@ -41,11 +41,20 @@ typedef struct Member {
         LeaseId lease; /* 0: none */
 } Member;
 
+/* A device that the kernel made of one of a probe's parts */
+typedef struct PartNode {
+        unsigned part; /* one ProbePart */
+        char *device;
+        GateNode *node; /* NULL when it cannot be watched */
+} PartNode;
+
 typedef struct ProbeEntry {
         List link;
         Manager *manager;
         uint32_t number;
-        GateNode *node;       /* NULL while it is away */
+        GateNode *node;  /* NULL while it is away */
+        PartNode *parts; /* the other devices: serial port, disk */
+        size_t n_parts;
         unsigned bus, device; /* numbers of the node */
         List tasks;           /* what workers do on it, one at a time */
         Member *members;
@@ -98,6 +107,12 @@ void probe_entry_update(ProbeEntry *entry);
 void manager_perform_probe(Manager *manager, const ProbeChange *change);
 void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata);
 void manager_on_holders(GateNode *node, void *userdata);
+
+/* manager-parts.c: who uses the devices beside the node. */
+void probe_entry_watch_parts(ProbeEntry *entry, const Probe *probe); /* NULL: none */
+bool probe_entry_part_holder(const ProbeEntry *entry, size_t index, BusHolder *ret);
+void probe_entry_bind(ProbeEntry *entry, LeaseEntry *lease, unsigned parts);
+void probe_entry_unbind(ProbeEntry *entry, LeaseId lease);
 
 /* manager-lease.c */
 LeaseEntry *lease_entry_get(Manager *manager, LeaseId id);

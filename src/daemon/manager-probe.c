@@ -21,6 +21,7 @@ ProbeEntry *probe_entry_free(ProbeEntry *entry) {
         if (!entry)
                 return NULL;
         tasks_abort(entry);
+        probe_entry_watch_parts(entry, NULL);
         gate_remove_node(entry->node);
         list_remove(&entry->link);
         free(entry->members);
@@ -157,6 +158,8 @@ void manager_on_holders(GateNode *node, void *userdata) {
 
         if (probe->announced)
                 bus_probe_changed(manager->bus, probe->id, PROBE_PROPERTY_HOLDERS);
+        if (node != entry->node)
+                return; /* a part's: that keeps nobody from debugging */
         probe_entry_update(entry);
         manager_perform(manager);
 }
@@ -192,6 +195,7 @@ static void perform_detached(Manager *manager, uint32_t number) {
         if (!entry)
                 return;
         tasks_abort(entry);
+        probe_entry_watch_parts(entry, NULL);
         entry->node = gate_remove_node(entry->node);
         entry->n_members = 0;
         entry->held = false;
@@ -276,23 +280,33 @@ void manager_perform_probe(Manager *manager, const ProbeChange *change) {
 
 /* --- presence ----------------------------------------------------------------------------- */
 
-/* The parts that interfaces make, each once, with the device that the kernel made of it. */
+/* Whether an interface only goes with one before it: the data interface of a serial port, and
+ * the others of a bridge. A probe may have two serial ports. */
+static bool is_beside(const UdevInterface *interface, const ProbePartDevice *parts, size_t n) {
+        if (interface->part == PROBE_PART_VCP && interface->class == 0x02)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (parts[i].part == interface->part)
+                        return true;
+        return false;
+}
+
+/* The parts that interfaces make, with the device that the kernel made of each. */
 static size_t list_parts(const UdevProbe *probe, ProbePartDevice *parts) {
         size_t n = 0;
 
         for (size_t i = 0; i < probe->n_interfaces; i++) {
                 const UdevInterface *interface = &probe->interfaces[i];
-                bool known = interface->part == 0;
 
-                for (size_t j = 0; j < n; j++)
-                        known |= parts[j].part == interface->part;
-                if (known)
+                if (interface->part == 0 || is_beside(interface, parts, n))
                         continue;
                 parts[n] = (ProbePartDevice){ .part = interface->part,
                                               .interface = interface->number };
                 for (size_t j = 0; j < probe->n_children; j++)
-                        if (probe->children[j].part == interface->part)
+                        if (probe->children[j].interface == interface->number) {
                                 parts[n].device = probe->children[j].node;
+                                parts[n].link = probe->children[j].link;
+                        }
                 n++;
         }
         return n;
@@ -316,6 +330,15 @@ static int manager_probe_present(Manager *manager, const UdevProbe *probe) {
                              &manager->probe_changes);
 }
 
+static void watch_parts_on(Manager *manager, const char *port_path) {
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link) {
+                const Probe *probe = probe_get(manager->probes, entry->number);
+
+                if (probe && entry->node && strcmp(probe->port_path, port_path) == 0)
+                        probe_entry_watch_parts(entry, probe);
+        }
+}
+
 void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         Manager *manager = userdata;
         int r;
@@ -331,4 +354,6 @@ void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         manager->arriving = probe;
         manager_perform(manager);
         manager->arriving = NULL;
+        if (event != UDEV_REMOVED)
+                watch_parts_on(manager, probe->port_path);
 }

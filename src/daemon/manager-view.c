@@ -26,8 +26,10 @@ static bool view_holder_at(void *userdata, const Probe *probe, size_t index, Bus
                 return false;
         holders = gate_node_holders(entry->node, &n);
         if (index >= n)
-                return false;
-        *ret = (BusHolder){ .process = holders[index].process,
+                return probe_entry_part_holder(entry, index - n, ret);
+        *ret = (BusHolder){ .part = PROBE_PART_DEBUG,
+                            .device = probe->node,
+                            .process = holders[index].process,
                             .since = holders[index].since,
                             .claimed = holders[index].claimed };
         for (size_t i = 0; i < entry->n_members; i++)

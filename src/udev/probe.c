@@ -171,6 +171,7 @@ static void child_done(UdevChild *child) {
         free(child->path);
         free(child->name);
         free(child->node);
+        free(child->link);
 }
 
 UdevProbe *udev_probe_free(UdevProbe *probe) {
@@ -359,12 +360,35 @@ static unsigned part_of_child(const UdevProbe *probe, struct udev_device *device
                                                                      : PROBE_PART_MSD;
 }
 
+/* The name that survives re-plug, best first: ours, then those that udev gives to everybody. */
+static const char *find_link(struct udev_device *device) {
+        static const char *const folders[] = { "/dev/stlink/by-serial/", "/dev/serial/by-id/",
+                                               "/dev/disk/by-id/" };
+        struct udev_list_entry *item;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++)
+                udev_list_entry_foreach(item, udev_device_get_devlinks_list_entry(device)) {
+                        const char *name = udev_list_entry_get_name(item);
+
+                        if (strncmp(name, folders[i], strlen(folders[i])) == 0)
+                                return name;
+                }
+        return NULL;
+}
+
+static bool same_text(const char *a, const char *b) {
+        return strcmp(a ?: "", b ?: "") == 0;
+}
+
 static int child_init(UdevChild *child, struct udev_device *device) {
+        const char *link = find_link(device);
+
         *child = (UdevChild){ .path = strdup(udev_device_get_syspath(device)),
                               .name = strdup(udev_device_get_sysname(device)),
                               .node = strdup(udev_device_get_devnode(device)),
+                              .link = link ? strdup(link) : NULL,
                               .number = udev_device_get_devnum(device) };
-        if (child->path && child->name && child->node)
+        if (child->path && child->name && child->node && !link == !child->link)
                 return 0;
         child_done(child);
         return -ENOMEM;
@@ -378,7 +402,8 @@ int udev_probe_add_child(UdevProbe *probe, struct udev_device *device, uint8_t i
                 return 0;
         known = find_child(probe, udev_device_get_syspath(device));
         if (known && known->number == udev_device_get_devnum(device) &&
-            strcmp(known->node, udev_device_get_devnode(device)) == 0)
+            strcmp(known->node, udev_device_get_devnode(device)) == 0 &&
+            same_text(known->link, find_link(device)))
                 return 0;
         if (!known && probe->n_children >= CHILDREN_MAX)
                 return -E2BIG;

@@ -29,6 +29,7 @@ typedef struct UdevChild {
         char *path; /* sysfs folder */
         char *name; /* "ttyACM0", "sda" */
         char *node; /* "/dev/ttyACM0" */
+        char *link; /* another name of the node, which says whose it is; NULL for none */
         dev_t number;
         uint8_t interface;
         unsigned part; /* PROBE_PART_VCP or PROBE_PART_MSD; the debug one for the disk of a V1 */

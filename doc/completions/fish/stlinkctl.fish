@@ -9,7 +9,7 @@ function __stlinkctl_takes_lease
     __fish_seen_subcommand_from run connect lock
 end
 
-set -l verbs status list monitor run connect lock unlock renew leases
+set -l verbs status list monitor run connect lock unlock renew tty leases
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -19,8 +19,9 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a connect -d 
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a lock -d 'Take a lease for the shell'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d 'Give such a lease back'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect lock unlock renew" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect lock unlock renew tty" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
 complete -c stlinkctl -n "__fish_seen_subcommand_from list leases" -l no-legend -d 'Print no headings'
@@ -29,7 +30,8 @@ complete -c stlinkctl -n __stlinkctl_takes_lease -l wait -d 'Wait until it is fr
 complete -c stlinkctl -n __stlinkctl_takes_lease -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l reason -x -d 'Tell others what it is used for'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l until -xa 'tree main' -d 'How long to keep the lease'
-complete -c stlinkctl -n "__fish_seen_subcommand_from unlock renew" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
+complete -c stlinkctl -n "__fish_seen_subcommand_from unlock renew tty" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
+complete -c stlinkctl -n "__fish_seen_subcommand_from run lock" -l with -xa 'vcp msd vcp,msd' -d 'Which parts too'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l for -x -d 'How long to hold it'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l pid -x -d 'The process to hold it for'
 complete -c stlinkctl -s h -l help -d 'Show the help'
