@@ -33,9 +33,8 @@ static int refuse_challenge(sd_bus_message *message, BusAction action, sd_bus_er
                               actions[action].help);
 }
 
-int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *caller,
-                          BusAction action, const Probe *probe, const char *holder,
-                          sd_bus_error *error) {
+static int decide(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,
+                  const Probe *probe, const char *holder, sd_bus_error *error) {
         /* Nothing that may change while polkit is asked, but the probe and the holder. */
         const PolkitDetail details[] = {
                 { "probe.name", probe->id },
@@ -63,6 +62,17 @@ int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *ca
         default:
                 return r;
         }
+}
+
+int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *caller,
+                          BusAction action, const Probe *probe, const char *holder,
+                          sd_bus_error *error) {
+        int r = decide(bus, message, caller, action, probe, holder, error);
+
+        /* Who may not look wanted nothing that anybody holds. */
+        if (r == -EACCES && action != BUS_ACTION_SEE_ALL)
+                bus->ops->denied(bus->userdata, probe, caller);
+        return r;
 }
 
 int bus_authorize(Bus *bus, sd_bus_message *message, const BusCaller *caller, BusAction action,

@@ -88,5 +88,8 @@ typedef struct BusOption {
 int bus_options_read(sd_bus_message *message, const BusOption *known, size_t n_known, void *options,
                      sd_bus_error *error);
 
+/* Append an aa{sv} of a probe's conflicts. */
+int bus_append_conflicts(sd_bus_message *message, Bus *bus, const Probe *probe);
+
 /* Append "key": variant to an a{sv} that is open. A NULL string is left out. */
 int bus_append_string(sd_bus_message *message, const char *key, const char *value);

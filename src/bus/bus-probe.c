@@ -430,6 +430,23 @@ static int method_get_holders(sd_bus_message *message, void *userdata, sd_bus_er
         return sd_bus_message_send(reply);
 }
 
+static int method_get_conflicts(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        ProbeView *view = userdata;
+        int r;
+
+        r = bus_options_read(message, NULL, 0, NULL, error);
+        if (r < 0)
+                return r;
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r < 0)
+                return r;
+        r = bus_append_conflicts(reply, view->bus, view->probe);
+        if (r < 0)
+                return r;
+        return sd_bus_message_send(reply);
+}
+
 #define CONSTANT   SD_BUS_VTABLE_PROPERTY_CONST
 #define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define AT(member) offsetof(ProbeView, member)
@@ -461,5 +478,9 @@ const sd_bus_vtable bus_probe_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", holders), method_get_holders,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetConflicts", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("aa{sv}", conflicts), method_get_conflicts,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("Conflict", SD_BUS_ARGS("a{sv}", conflict), 0),
         SD_BUS_VTABLE_END,
 };

@@ -40,6 +40,9 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
 /* Tell the owner of a lease, by his bus name, why it ended. */
 void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason);
 
+/* Tell of a conflict, which the sentence says to people. */
+void bus_conflict(Bus *bus, const Conflict *conflict, const char *text);
+
 /* The answer to Acquire and to Open; the message is not consumed, nor is fd. An fd of -EBADF
  * answers AcquireBound, with which none comes. */
 int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd);

@@ -7,6 +7,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/time.h"
+#include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
 #include "gate/process.h"
@@ -81,10 +82,17 @@ typedef struct BusOps {
         LeaseId (*lease_next)(void *userdata, const Probe *probe, LeaseId previous);
         bool (*lease_find)(void *userdata, LeaseId id, BusLease *ret);
 
+        /* Walk the conflicts of a probe by number, from 0 to NULL, and say one in a sentence. */
+        const Conflict *(*conflict_next)(void *userdata, const Probe *probe, uint64_t previous);
+        const char *(*conflict_text)(void *userdata, const Conflict *conflict, char *buffer,
+                                     size_t size);
+
         /* On a machine without polkit: 0 when the caller may, or a negative errno with error
          * filled in that says who may. */
         int (*allow)(void *userdata, BusAction action, const BusCaller *caller,
                      sd_bus_error *error);
+        /* The caller may not do to that probe what he wanted: for the record. */
+        void (*denied)(void *userdata, const Probe *probe, const BusCaller *caller);
 
         /* The caller may, that is settled before. These four answer the message themselves, now or
          * later, and return 0; or they return a negative errno, with error filled in, and nothing

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "base/macro.h"
+#include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
 
-/* What an administrator may search the journal for. Every entry about a probe or a lease has
- * the fields STLINK_SERIAL=, STLINK_PORT= and STLINK_LEASE=, as far as they are known. */
+/* What an administrator may search the journal for; systemd/stlinkd.catalog explains each. Every
+ * entry about a probe or a lease has the fields STLINK_SERIAL=, STLINK_PORT= and STLINK_LEASE=, as
+ * far as they are known. */
 
 #define MESSAGE_PROBE_ADDED         "3bcee85ede324c75acf889b0f48afa55"
 #define MESSAGE_PROBE_REMOVED       "eeaed8ca484a45faa762b320dd0c4964"
@@ -14,7 +16,6 @@
 #define MESSAGE_PROBE_HELD          "27e0016ff7db4ad1b5055c53cb3a72ca"
 #define MESSAGE_LEASE_GRANTED       "dbd662eafeec4366bc478295972522ee"
 #define MESSAGE_LEASE_ENDED         "b3b2bd00f90144b082c7172a3192c9b9"
-#define MESSAGE_LEASE_REFUSED       "48ea3248d4f944a7b859d47fa20860b5"
 #define MESSAGE_CONFLICT            "b122d3cea70b4a4fb843dba95ac0d1f8"
 #define MESSAGE_NOT_BINDING         "efd8e7a8139947d299bdc3f68c094e65"
 
@@ -22,3 +23,8 @@
  * search for. */
 void journal_log(int level, const char *message_id, const Probe *probe, LeaseId lease, int error,
                  const char *format, ...) _printf_(6, 7);
+
+/* Log a conflict, as that sentence, with both sides in fields: STLINK_CONFLICT= (its kind),
+ * STLINK_COUNT=, and STLINK_WANTED_ and STLINK_HOLDER_ with USER=, UID=, PID=, COMMAND= and
+ * REASON= each. probe may be NULL. */
+void journal_conflict(const Probe *probe, const Conflict *conflict, const char *text);

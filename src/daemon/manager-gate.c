@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "daemon/access.h"
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
@@ -33,34 +37,28 @@ static void log_not_binding(int error) {
         }
 }
 
-/* Who holds the lease that somebody was refused for */
-static const LeaseEntry *find_holder(const ProbeEntry *probe) {
-        LIST_FOREACH(&probe->manager->lease_entries, LeaseEntry, entry, link) {
-                const Lease *lease = lease_get(probe->manager->leases, entry->id);
-
-                if (entry->probe == probe->number && lease && lease->state != LEASE_WAITING)
-                        return entry;
-        }
-        return NULL;
-}
-
 static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdata) {
         ProbeEntry *entry = gate_node_userdata(node);
         const Probe *probe = probe_get(entry->manager->probes, entry->number);
-        const LeaseEntry *holder = find_holder(entry);
-        const Process *process = refusal->process;
+        Conflict conflict = { .kind = CONFLICT_KEPT_OUT,
+                              .request = refusal->request,
+                              .count = refusal->count };
+        ConflictParty *wanted = &conflict.wanted;
+        _cleanup_free_ char *user = NULL;
 
         (void) userdata;
         if (!probe)
                 return;
-        journal_log(LOG_NOTICE, MESSAGE_CONFLICT, probe, holder ? holder->id : 0, 0,
-                    "Kept %s (pid %d, uid %d) from probe %s, which is leased to %s: %s (pid %d); "
-                    "it tried %u time%s",
-                    process ? process->command : "a process that is gone", (int) refusal->pid,
-                    (int) refusal->uid, probe->id, holder ? holder->user : "somebody",
-                    holder ? holder->command : "?",
-                    holder && holder->owner ? (int) holder->owner->pid : 0, refusal->count,
-                    refusal->count == 1 ? "" : "s");
+        if (refusal->process)
+                conflict_party_set_process(wanted, refusal->process);
+        /* What the kernel said as it happened counts more than what is true by now. */
+        wanted->pid = refusal->pid;
+        wanted->uid = refusal->uid;
+        (void) text_escape(refusal->command, strlen(refusal->command), wanted->command,
+                           sizeof(wanted->command));
+        if (access_user_name(refusal->uid, &user) >= 0)
+                (void) snprintf(wanted->user, sizeof(wanted->user), "%s", user);
+        manager_note_conflict(entry->manager, probe, &conflict);
 }
 
 void manager_set_up_gate(Manager *manager) {

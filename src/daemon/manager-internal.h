@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include "bus/bus.h"
+#include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
 #include "daemon/job.h"
@@ -24,6 +25,7 @@ struct Manager {
         JobRunner *jobs;
         ProbeTable *probes;
         LeaseTable *leases;
+        ConflictTable *conflicts;
         ProbeChanges probe_changes; /* decided, and not performed yet */
         LeaseChanges lease_changes;
         List probe_entries, lease_entries;
@@ -99,6 +101,7 @@ typedef struct Task {
 
 /* manager.c: perform what the tables decided, unless that is under way already. */
 void manager_perform(Manager *manager);
+void manager_arm_timer(Manager *manager); /* what is due next may have changed */
 
 /* manager-probe.c */
 ProbeEntry *probe_entry_get(Manager *manager, uint32_t number);
@@ -147,7 +150,23 @@ int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_mes
 /* manager-view.c: what clients see. */
 extern const BusOps manager_ops;
 
+/* manager-conflict.c: who wanted what somebody else holds. */
+void conflict_party_set_process(ConflictParty *party, const Process *process);
+void conflict_party_set_lease(ConflictParty *party, const LeaseEntry *entry);
+/* Note one that just happened on a probe; kind, wanted and what is special to the kind are filled
+ * in. Without a holder it is whoever holds or uses the probe now. */
+void manager_note_conflict(Manager *manager, const Probe *probe, Conflict *conflict);
+void lease_entry_note_conflict(const LeaseEntry *entry, const Probe *probe, ConflictKind kind);
+void manager_note_denied(void *userdata, const Probe *probe, const BusCaller *caller);
+void manager_tell_conflicts(Manager *manager); /* those that are due */
+/* One sentence for people; returns buffer. */
+char *text_conflict(const Conflict *conflict, char *buffer, size_t size);
+
 /* manager-text.c: who is in the way, in a sentence that says what to do next. */
+/* The lease that excludes others, and in *ret what the table knows of it; NULL: none. */
+const LeaseEntry *text_find_held(Manager *manager, const Probe *probe, const Lease **ret);
+/* The program that has it claimed, or else has had it open for longest; NULL: none. */
+const GateHolder *text_find_observed(Manager *manager, const Probe *probe);
 char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size);
 #define TEXT_MAX 768
 

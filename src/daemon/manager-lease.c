@@ -159,6 +159,8 @@ static void refuse(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
         if (!entry->request)
                 return;
         if (end == LEASE_END_TIMEOUT && probe) {
+                lease_entry_note_conflict(entry, probe,
+                                          entry->impatient ? CONFLICT_BUSY : CONFLICT_TIMEOUT);
                 text_busy(entry->manager, probe, text, sizeof(text));
                 (void) sd_bus_reply_method_errorf(
                         entry->request,

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "bus/errors.h"
 #include "daemon/access.h"
-#include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
 /* --- who may, where there is no polkit ---------------------------------------------------- */
@@ -100,8 +99,7 @@ static int refuse_request(Manager *manager, const Probe *probe, const LeaseEntry
         if (r != -EBUSY)
                 return r;
         text_busy(manager, probe, text, sizeof(text));
-        journal_log(LOG_INFO, MESSAGE_LEASE_REFUSED, probe, 0, 0, "Refused %s: %s. %s", entry->user,
-                    entry->command, text);
+        lease_entry_note_conflict(entry, probe, CONFLICT_BUSY);
         return bus_error_setf(error, EBUSY, "%s", text);
 }
 

@@ -4,18 +4,17 @@
 
 #include "daemon/manager-internal.h"
 
-/* The lease that excludes others, if there is one. */
-static const LeaseEntry *find_held(Manager *manager, const Probe *probe, const Lease **ret) {
+const LeaseEntry *text_find_held(Manager *manager, const Probe *probe, const Lease **ret) {
         const Lease *lease = lease_next(manager->leases, probe->number, NULL);
 
         if (!lease || lease->state == LEASE_WAITING)
                 return NULL;
-        *ret = lease;
+        if (ret)
+                *ret = lease;
         return lease_entry_get(manager, lease->id);
 }
 
-/* The program that has it claimed, or else has had it open for longest. */
-static const GateHolder *find_observed(Manager *manager, const Probe *probe) {
+const GateHolder *text_find_observed(Manager *manager, const Probe *probe) {
         ProbeEntry *entry = probe_entry_get(manager, probe->number);
         const GateHolder *holders;
         size_t n = 0;
@@ -32,8 +31,8 @@ static const GateHolder *find_observed(Manager *manager, const Probe *probe) {
 char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size) {
         ProbeEntry *entry = probe_entry_get(manager, probe->number);
         const Lease *lease = NULL;
-        const LeaseEntry *held = find_held(manager, probe, &lease);
-        const GateHolder *observed = find_observed(manager, probe);
+        const LeaseEntry *held = text_find_held(manager, probe, &lease);
+        const GateHolder *observed = text_find_observed(manager, probe);
         char since[FORMAT_USEC_MAX];
 
         if (held) {

@@ -70,6 +70,16 @@ static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
         return true;
 }
 
+static const Conflict *view_conflict_next(void *userdata, const Probe *probe, uint64_t previous) {
+        return conflict_next(((Manager *) userdata)->conflicts, probe->number, previous);
+}
+
+static const char *view_conflict_text(void *userdata, const Conflict *conflict, char *buffer,
+                                      size_t size) {
+        (void) userdata;
+        return text_conflict(conflict, buffer, size);
+}
+
 const BusOps manager_ops = {
         .gate = view_gate,
         .enforcement = view_enforcement,
@@ -78,7 +88,10 @@ const BusOps manager_ops = {
         .holder_at = view_holder_at,
         .lease_next = view_lease_next,
         .lease_find = view_lease_find,
+        .conflict_next = view_conflict_next,
+        .conflict_text = view_conflict_text,
         .allow = manager_allow,
+        .denied = manager_note_denied,
         .acquire = manager_acquire,
         .release = manager_release,
         .renew = manager_renew,

@@ -44,15 +44,17 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 r = probe_elapse(manager->probes, now, &manager->probe_changes);
         if (r < 0)
                 log_error_errno(r, "Cannot let time pass");
+        manager_tell_conflicts(manager);
         manager_perform(manager);
         return 0;
 }
 
 /* Without anything to come, nothing wakes us. */
-static void arm_timer(Manager *manager) {
+void manager_arm_timer(Manager *manager) {
         Usec next = MIN(lease_next_event(manager->leases), probe_next_event(manager->probes));
         int r;
 
+        next = MIN(next, conflict_next_event(manager->conflicts));
         if (next == USEC_INFINITY) {
                 (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
                 return;
@@ -88,7 +90,7 @@ void manager_perform(Manager *manager) {
         probe_changes_clear(&manager->probe_changes);
         lease_changes_clear(&manager->lease_changes);
         manager->performing = false;
-        arm_timer(manager);
+        manager_arm_timer(manager);
         update_status(manager);
 }
 
@@ -104,6 +106,9 @@ static int manager_set_up(Manager *manager, const char *worker) {
         if (r < 0)
                 return r;
         r = lease_table_new(&config->quota, &manager->leases);
+        if (r < 0)
+                return r;
+        r = conflict_table_new(&manager->conflicts);
         if (r < 0)
                 return r;
         r = sd_event_add_time(manager->event, &manager->timer, CLOCK_MONOTONIC, 0,
@@ -172,6 +177,7 @@ Manager *manager_free(Manager *manager) {
         job_runner_free(manager->jobs);
         gate_free(manager->gate);
         sd_event_source_disable_unref(manager->timer);
+        conflict_table_free(manager->conflicts);
         lease_table_free(manager->leases);
         probe_table_free(manager->probes);
         probe_changes_clear(&manager->probe_changes);

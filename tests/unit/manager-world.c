@@ -37,6 +37,8 @@ struct Gate {
         sd_event *event;
         GateChanged changed;
         void *userdata;
+        GateRefused refused;
+        void *refused_userdata;
 };
 
 struct GateNode {
@@ -82,7 +84,8 @@ int gate_binding_error(const Gate *gate) {
 }
 
 void gate_set_refused(Gate *gate, GateRefused refused, void *userdata) {
-        (void) gate, (void) refused, (void) userdata;
+        gate->refused = refused;
+        gate->refused_userdata = userdata;
 }
 
 int gate_node_bind(GateNode *node, GateTag tag) {
@@ -180,6 +183,12 @@ void fake_use(const char *path, const pid_t *pids, size_t n, bool claimed) {
                 node->claimed = claimed;
                 (void) sd_event_source_set_enabled(node->source, SD_EVENT_ONESHOT);
         }
+}
+
+void fake_refuse(const char *path, const GateRefusal *refusal) {
+        LIST_FOREACH(&gate_nodes, GateNode, node, link)
+                if (strcmp(node->path, path) == 0)
+                        node->gate->refused(node, refusal, node->gate->refused_userdata);
 }
 
 /* --- presence ----------------------------------------------------------------------------- */

@@ -40,6 +40,9 @@ void fake_unplug(const char *port);
 /* Say who has a node open: n pids, and whether it is claimed. */
 void fake_use(const char *node, const pid_t *pids, size_t n, bool claimed);
 
+/* Say that somebody was kept from a node. */
+void fake_refuse(const char *node, const GateRefusal *refusal);
+
 /* --- clients ------------------------------------------------------------------------------ */
 
 typedef struct Client {
