@@ -20,6 +20,7 @@ static const Verb verbs[] = {
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
+        { "explain", 0, -1, OPTION_JSON, false, verb_explain },
 };
 
 const Verb *verb_at(size_t index) {

@@ -188,6 +188,13 @@ static void tell_what_remains(const Wrapper *wrapper) {
                 client_say("%s left behind, without a lease: %s.", wrapper->command, names);
 }
 
+/* To somebody who sees the command's own message, on a terminal. */
+static void offer_explanation(const Wrapper *wrapper) {
+        if (wrapper->status > 0 && wrapper->status < 128 && isatty(STDERR_FILENO))
+                client_say_more("%s failed. What its message means:  stlinkctl explain 'MESSAGE'",
+                                wrapper->command);
+}
+
 int wrapper_run(sd_bus *bus, ClientLease *lease, char **command, Until until) {
         Wrapper wrapper = { .lease = lease, .command = command[0], .until = until };
         sigset_t mask;
@@ -211,5 +218,6 @@ int wrapper_run(sd_bus *bus, ClientLease *lease, char **command, Until until) {
         if (r < 0)
                 return exit_code_of_wrapper(client_report(NULL, r));
         tell_what_remains(&wrapper);
+        offer_explanation(&wrapper);
         return wrapper.status;
 }

@@ -9,7 +9,7 @@ function __stlinkctl_takes_lease
     __fish_seen_subcommand_from run connect lock
 end
 
-set -l verbs status list monitor run connect lock unlock renew tty leases
+set -l verbs status list monitor run connect lock unlock renew tty leases explain
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -21,6 +21,7 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d '
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
 complete -c stlinkctl -n "__fish_seen_subcommand_from status connect lock unlock renew tty" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
