@@ -26,7 +26,7 @@ static const Line lines[] = {
         { "leases", "One line per lease, and per request that waits" },
         { "explain [TEXT|-]", "What a tool's message means, here and now" },
         { "Options:", NULL },
-        { "   --json", "Print JSON (status, list, monitor, connect, leases, explain)" },
+        { "   --json", "Print JSON (verbs that show something)" },
         { "   --no-legend", "Print no headings (list, leases)" },
         { "-p --probe=PROBE", "Which probe (run, connect, lock, unlock, renew, tty)" },
         { "   --wait[=TIME]", "Wait for it, at most so long (run, connect, lock)" },
