@@ -26,10 +26,10 @@ typedef struct LeaseView {
         Bus *bus;
         LeaseId id;
         const Lease *lease;
-        const char *probe, *state, *kind, *form, *reason, *user, *command;
+        const char *probe, *state, *kind, *form, *reason, *user, *command, *asked_by, *asked_reason;
         char probe_path[PATH_MAX];
         uint32_t position, uid, pid;
-        uint64_t requested, granted, expires;
+        uint64_t requested, granted, expires, deadline;
 } LeaseView;
 
 struct Bus {
@@ -78,6 +78,14 @@ int bus_authorize_against(Bus *bus, sd_bus_message *message, const BusCaller *ca
                           BusAction action, const Probe *probe, const char *holder,
                           sd_bus_error *error);
 
+/* "alice: openocd (pid 4711)" */
+#define HOLDER_TEXT_MAX 256
+
+/* bus-holder.c: the property Holders, and the methods of a probe about its holders. */
+int bus_append_holders(sd_bus_message *reply, Bus *bus, const Probe *probe);
+int bus_get_holders(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int bus_end_holder(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 /* Read an a{sv}. Each known option has a signature and a function that reads its value. An
  * unknown name and a wrong type are -EINVAL, with error filled in. */
 typedef struct BusOption {
@@ -90,6 +98,9 @@ int bus_options_read(sd_bus_message *message, const BusOption *known, size_t n_k
 
 /* Append an aa{sv} of a probe's conflicts. */
 int bus_append_conflicts(sd_bus_message *message, Bus *bus, const Probe *probe);
+
+/* Read the value of an option "reason", which is shown to others. */
+int bus_read_reason(sd_bus_message *message, const char **ret, sd_bus_error *error);
 
 /* Append "key": variant to an a{sv} that is open. A NULL string is left out. */
 int bus_append_string(sd_bus_message *message, const char *key, const char *value);

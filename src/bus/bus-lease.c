@@ -26,6 +26,8 @@ static int view_fill(LeaseView *view, Bus *bus, const BusLease *found) {
                 .kind = lease_kind_to_string(lease->kind),
                 .form = lease_form_to_string(found->form),
                 .reason = found->reason,
+                .asked_by = found->asked_by,
+                .asked_reason = found->asked_reason,
                 .user = found->user,
                 .command = found->command,
                 .position = found->position,
@@ -34,6 +36,7 @@ static int view_fill(LeaseView *view, Bus *bus, const BusLease *found) {
                 .requested = lease->requested,
                 .granted = lease->granted,
                 .expires = lease->expires,
+                .deadline = lease->state == LEASE_ASKED ? lease->deadline : USEC_INFINITY,
         };
         (void) snprintf(view->probe_path, sizeof(view->probe_path), "%s", probe_path);
         view->probe = view->probe_path;
@@ -102,6 +105,9 @@ int bus_lease_enumerate(sd_bus *connection, const char *prefix, void *userdata, 
         return 0;
 }
 
+/* How long a holder has to finish before force is used */
+#define REVOKE_GRACE_DEFAULT (10 * USEC_PER_SEC)
+
 /* --- members ------------------------------------------------------------------------------ */
 
 static int get_parts(sd_bus *connection, const char *path, const char *interface,
@@ -160,6 +166,67 @@ static int method_open(sd_bus_message *message, void *userdata, sd_bus_error *er
         return call(view->bus, view->bus->ops->open, view->id, message, error);
 }
 
+static int read_reason(sd_bus_message *message, void *options, sd_bus_error *error) {
+        return bus_read_reason(message, &((RevokeOptions *) options)->reason, error);
+}
+
+static int read_grace(sd_bus_message *message, void *options, sd_bus_error *error) {
+        (void) error;
+        return sd_bus_message_read(message, "t", &((RevokeOptions *) options)->grace);
+}
+
+static const BusOption revoke_options[] = {
+        { "reason", "s", read_reason },
+        { "grace", "t", read_grace },
+};
+#define N_ASK_OPTIONS 1 /* the first, which asking has */
+
+/* For one's own lease nobody is asked. */
+static int authorize_revoke(LeaseView *view, sd_bus_message *message, const BusCaller *caller,
+                            BusAction action, sd_bus_error *error) {
+        char text[HOLDER_TEXT_MAX];
+        BusLease found;
+
+        if (caller->uid == view->uid)
+                return 1;
+        if (!view->bus->ops->lease_find(view->bus->userdata, view->id, &found))
+                return -EBADR;
+        (void) snprintf(text, sizeof(text), "%s: %s (pid %d)", found.user, found.command,
+                        (int) found.pid);
+        return bus_authorize_against(view->bus, message, caller, action, found.probe, text, error);
+}
+
+static int take_back(sd_bus_message *message, LeaseView *view, bool force, sd_bus_error *error) {
+        RevokeOptions options = { .reason = "",
+                                  .grace = force ? REVOKE_GRACE_DEFAULT : USEC_INFINITY };
+        LeaseId id = view->id;
+        Bus *bus = view->bus;
+        BusCaller caller;
+        int r;
+
+        r = bus_options_read(message, revoke_options,
+                             force ? ELEMENTSOF(revoke_options) : N_ASK_OPTIONS, &options, error);
+        if (r >= 0)
+                r = bus_caller_read(message, &caller, error);
+        if (r < 0)
+                return r;
+        /* Who may wish for the probe may say so. */
+        r = authorize_revoke(view, message, &caller,
+                             force ? BUS_ACTION_BREAK_LEASE : BUS_ACTION_LEASE, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = bus->ops->revoke(bus->userdata, id, &options, &caller, message, error);
+        return r < 0 ? r : 1;
+}
+
+static int method_ask(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return take_back(message, userdata, /* force= */ false, error);
+}
+
+static int method_revoke(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return take_back(message, userdata, /* force= */ true, error);
+}
+
 #define CONSTANT   SD_BUS_VTABLE_PROPERTY_CONST
 #define CHANGES    SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define AT(member) offsetof(LeaseView, member)
@@ -180,12 +247,20 @@ const sd_bus_vtable bus_lease_vtable[] = {
         SD_BUS_PROPERTY("Requested", "t", NULL, AT(requested), CONSTANT),
         SD_BUS_PROPERTY("Granted", "t", NULL, AT(granted), CHANGES),
         SD_BUS_PROPERTY("Expires", "t", NULL, AT(expires), CHANGES),
+        SD_BUS_PROPERTY("AskedBy", "s", NULL, AT(asked_by), CHANGES),
+        SD_BUS_PROPERTY("AskedReason", "s", NULL, AT(asked_reason), CHANGES),
+        SD_BUS_PROPERTY("Deadline", "t", NULL, AT(deadline), CHANGES),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_release, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Ask", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_ask,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Revoke", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
+                                method_revoke, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Renew", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_renew, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", node),
                                 method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("Asked", SD_BUS_ARGS("s", by, "s", reason, "t", deadline), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
         SD_BUS_VTABLE_END,
 };

@@ -27,11 +27,21 @@ static int get_enforcement(sd_bus *connection, const char *path, const char *int
         return sd_bus_message_append(reply, "s", bus->ops->enforcement(bus->userdata));
 }
 
+static int get_sight(sd_bus *connection, const char *path, const char *interface,
+                     const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error) {
+        Bus *bus = userdata;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        return sd_bus_message_append(reply, "s", bus->ops->sight(bus->userdata));
+}
+
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Gate", "s", get_gate, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Enforcement", "s", get_enforcement, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Sight", "s", get_sight, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };

@@ -84,3 +84,22 @@ int bus_options_read(sd_bus_message *message, const BusOption *known, size_t n_k
 int bus_append_string(sd_bus_message *message, const char *key, const char *value) {
         return value ? sd_bus_message_append(message, "{sv}", key, "s", value) : 0;
 }
+
+int bus_read_reason(sd_bus_message *message, const char **ret, sd_bus_error *error) {
+        const char *reason;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &reason);
+        if (r < 0)
+                return r;
+        if (strlen(reason) > LEASE_REASON_MAX)
+                return bus_error_setf(error, EINVAL, "The reason is longer than %d bytes",
+                                      LEASE_REASON_MAX);
+        /* It ends up on terminals. */
+        for (const char *c = reason; *c; c++)
+                if ((unsigned char) *c < ' ' || *c == 0x7f)
+                        return bus_error_setf(error, EINVAL,
+                                              "The reason has control characters in it");
+        *ret = reason;
+        return 0;
+}

@@ -121,92 +121,13 @@ static int get_parts(sd_bus *connection, const char *path, const char *interface
         return sd_bus_message_close_container(reply);
 }
 
-/* What may be known of a process or not. */
-static int append_process_strings(sd_bus_message *reply, const Process *process) {
-        const struct {
-                const char *key, *value;
-        } strings[] = {
-                { "User", process->user },
-                { "Command", process->command },
-                { "Exe", process->exe },
-                { "Unit", process->unit },
-                { "Session", process->session },
-                { "Terminal", process->terminal },
-                { "Container", process->container },
-                { "ParentCommand", process->parent_command },
-        };
-        int r;
-
-        for (size_t i = 0; i < ELEMENTSOF(strings); i++) {
-                r = bus_append_string(reply, strings[i].key, strings[i].value);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int append_holder(sd_bus_message *reply, const BusHolder *holder, bool with_cmdline) {
-        const Process *process = holder->process;
-        char lease[LEASE_PATH_MAX];
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Pid", "u", (uint32_t) process->pid,
-                                  "Uid", "u", (uint32_t) process->uid, "Since", "t", holder->since,
-                                  "Claimed", "b", (int) holder->claimed);
-        if (r < 0)
-                return r;
-        r = bus_append_string(reply, "Part", probe_part_to_string(holder->part));
-        if (r < 0)
-                return r;
-        r = bus_append_string(reply, "Device", holder->device);
-        if (r < 0)
-                return r;
-        r = append_process_strings(reply, process);
-        if (r < 0)
-                return r;
-        if (with_cmdline) {
-                r = bus_append_string(reply, "Cmdline", process->cmdline);
-                if (r < 0)
-                        return r;
-        }
-        if (holder->lease) {
-                bus_lease_path(holder->lease, lease);
-                r = sd_bus_message_append(reply, "{sv}", "Lease", "o", lease);
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
-}
-
-/* caller is NULL when nobody may see a command line; all is whether he may see everybody's. */
-static int append_holders(sd_bus_message *reply, Bus *bus, const Probe *probe,
-                          const BusCaller *caller, bool all) {
-        BusHolder holder;
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-        if (r < 0)
-                return r;
-        for (size_t i = 0; bus->ops->holder_at(bus->userdata, probe, i, &holder); i++) {
-                bool own = caller && caller->uid == holder.process->uid;
-
-                r = append_holder(reply, &holder, own || all);
-                if (r < 0)
-                        return r;
-        }
-        return sd_bus_message_close_container(reply);
-}
-
 static int get_holders(sd_bus *connection, const char *path, const char *interface,
                        const char *property, sd_bus_message *reply, void *userdata,
                        sd_bus_error *error) {
         ProbeView *view = userdata;
 
         (void) connection, (void) path, (void) interface, (void) property, (void) error;
-        return append_holders(reply, view->bus, view->probe, NULL, false);
+        return bus_append_holders(reply, view->bus, view->probe);
 }
 
 static int get_leases(sd_bus *connection, const char *path, const char *interface,
@@ -249,21 +170,7 @@ static int read_limit(sd_bus_message *message, void *options, sd_bus_error *erro
 }
 
 static int read_reason(sd_bus_message *message, void *options, sd_bus_error *error) {
-        AcquireOptions *o = options;
-        int r;
-
-        r = sd_bus_message_read(message, "s", &o->reason);
-        if (r < 0)
-                return r;
-        if (strlen(o->reason) > LEASE_REASON_MAX)
-                return bus_error_setf(error, EINVAL, "The reason is longer than %d bytes",
-                                      LEASE_REASON_MAX);
-        /* It ends up on terminals. */
-        for (const char *c = o->reason; *c; c++)
-                if ((unsigned char) *c < ' ' || *c == 0x7f)
-                        return bus_error_setf(error, EINVAL,
-                                              "The reason has control characters in it");
-        return 0;
+        return bus_read_reason(message, &((AcquireOptions *) options)->reason, error);
 }
 
 static int read_kind(sd_bus_message *message, void *options, sd_bus_error *error) {
@@ -393,43 +300,6 @@ static int method_acquire_bound(sd_bus_message *message, void *userdata, sd_bus_
         return acquire(message, userdata, LEASE_FORM_CONNECTION, error);
 }
 
-/* An int is what sd-bus reads a boolean into. */
-static int read_see_all(sd_bus_message *message, void *options, sd_bus_error *error) {
-        (void) error;
-        return sd_bus_message_read(message, "b", (int *) options);
-}
-
-static const BusOption get_holders_options[] = { { "see-all", "b", read_see_all } };
-
-static int method_get_holders(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        ProbeView *view = userdata;
-        int see_all = false;
-        BusCaller caller;
-        int r;
-
-        r = bus_options_read(message, get_holders_options, ELEMENTSOF(get_holders_options),
-                             &see_all, error);
-        if (r < 0)
-                return r;
-        r = bus_caller_read(message, &caller, error);
-        if (r < 0)
-                return r;
-        if (see_all) {
-                r = bus_authorize(view->bus, message, &caller, BUS_ACTION_SEE_ALL, view->probe,
-                                  error);
-                if (r <= 0)
-                        return r < 0 ? r : 1;
-        }
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = append_holders(reply, view->bus, view->probe, &caller, see_all || caller.uid == 0);
-        if (r < 0)
-                return r;
-        return sd_bus_message_send(reply);
-}
-
 static int method_get_conflicts(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         ProbeView *view = userdata;
@@ -476,8 +346,10 @@ const sd_bus_vtable bus_probe_vtable[] = {
                                 SD_BUS_RESULT("o", lease), method_acquire_bound,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetHolders", SD_BUS_ARGS("a{sv}", options),
-                                SD_BUS_RESULT("aa{sv}", holders), method_get_holders,
+                                SD_BUS_RESULT("aa{sv}", holders), bus_get_holders,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("EndHolder", SD_BUS_ARGS("u", pid, "t", started, "a{sv}", options),
+                                SD_BUS_NO_RESULT, bus_end_holder, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetConflicts", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("aa{sv}", conflicts), method_get_conflicts,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

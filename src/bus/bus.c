@@ -24,7 +24,9 @@ static const char *const probe_names[] = {
 };
 
 /* By bit: BusLeaseProperty. */
-static const char *const lease_names[] = { "Probe", "State", "Position", "Granted", "Expires" };
+static const char *const lease_names[] = { "Probe",   "State",   "Position",    "Granted",
+                                           "Expires", "AskedBy", "AskedReason", "Deadline" };
+#define LEASE_ASKED_NAMES (7u * BUS_LEASE_PROPERTY_ASKED) /* the last three */
 
 #define NAMES_MAX (ELEMENTSOF(probe_names) + 1)
 
@@ -112,6 +114,8 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties) {
         char path[LEASE_PATH_MAX];
 
         bus_lease_path(id, path);
+        if (properties & BUS_LEASE_PROPERTY_ASKED)
+                properties |= LEASE_ASKED_NAMES;
         object_changed(bus, path, STLINKD_LEASE_INTERFACE, lease_names, properties);
 }
 
@@ -154,6 +158,14 @@ void bus_lease_removed(Bus *bus, LeaseId id) {
 
         bus_lease_path(id, path);
         object_removed(bus, path, STLINKD_LEASE_INTERFACE);
+}
+
+void bus_lease_asked(Bus *bus, LeaseId id, const char *by, const char *reason, Usec deadline) {
+        char path[LEASE_PATH_MAX];
+
+        bus_lease_path(id, path);
+        (void) sd_bus_emit_signal(bus->connection, path, STLINKD_LEASE_INTERFACE, "Asked", "sst",
+                                  by, reason, deadline);
 }
 
 void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason) {

@@ -33,9 +33,13 @@ typedef enum BusLeaseProperty {
         BUS_LEASE_PROPERTY_POSITION = 1 << 2,
         BUS_LEASE_PROPERTY_GRANTED = 1 << 3,
         BUS_LEASE_PROPERTY_EXPIRES = 1 << 4,
+        BUS_LEASE_PROPERTY_ASKED = 1 << 5, /* AskedBy, AskedReason, Deadline */
 } BusLeaseProperty;
 void bus_probe_changed(Bus *bus, const char *id, unsigned properties);
 void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
+
+/* Tell everybody, its holder and the desktop among them, that somebody asks for a lease. */
+void bus_lease_asked(Bus *bus, LeaseId id, const char *by, const char *reason, Usec deadline);
 
 /* Tell the owner of a lease, by his bus name, why it ended. */
 void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason);

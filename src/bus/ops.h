@@ -10,6 +10,7 @@
 #include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
+#include "gate/detail.h"
 #include "gate/process.h"
 
 /* What the bus asks of the daemon. The files of this folder read messages, check their form,
@@ -23,7 +24,8 @@ typedef struct BusHolder {
         unsigned part; /* one ProbePart */
         const char *device;
         const Process *process;
-        Usec since; /* CLOCK_BOOTTIME */
+        Usec since;       /* CLOCK_BOOTTIME */
+        const char *seen; /* how that is known: name of a GateSeen */
         bool claimed;
         LeaseId lease; /* the lease it works under; 0 for none */
 } BusHolder;
@@ -33,6 +35,7 @@ typedef struct BusLease {
         const Lease *lease;
         const Probe *probe;
         const char *user, *command, *reason;
+        const char *asked_by, *asked_reason; /* who asked for it last; "" for nobody */
         LeaseForm form;
         pid_t pid;
         uint32_t position;
@@ -48,6 +51,12 @@ typedef struct AcquireOptions {
         LeaseForm form;
         pid_t pid; /* with LEASE_FORM_PROCESS; 0: the caller */
 } AcquireOptions;
+
+/* Taking a lease back */
+typedef struct RevokeOptions {
+        const char *reason; /* why, for its holder */
+        Usec grace;         /* span until force is used; USEC_INFINITY: only ask */
+} RevokeOptions;
 
 /* Who sent a message, as the bus daemon says. */
 typedef struct BusCaller {
@@ -70,6 +79,7 @@ typedef enum BusAction {
 typedef struct BusOps {
         const char *(*gate)(void *userdata);
         const char *(*enforcement)(void *userdata);
+        const char *(*sight)(void *userdata); /* name of a ProcfsSight */
 
         /* The probe shown under that id; walk all of them, from NULL to NULL. */
         const Probe *(*probe_find)(void *userdata, const char *id);
@@ -77,6 +87,9 @@ typedef struct BusOps {
 
         /* The index-th holder of a probe; false at the end. */
         bool (*holder_at)(void *userdata, const Probe *probe, size_t index, BusHolder *ret);
+
+        /* What is looked up anew each time; -ESRCH when the holder is gone. */
+        int (*holder_detail)(void *userdata, const BusHolder *holder, ProcessDetail *ret);
 
         /* Walk the leases of a probe, holders first, from 0 to 0. */
         LeaseId (*lease_next)(void *userdata, const Probe *probe, LeaseId previous);
@@ -94,13 +107,17 @@ typedef struct BusOps {
         /* The caller may not do to that probe what he wanted: for the record. */
         void (*denied)(void *userdata, const Probe *probe, const BusCaller *caller);
 
-        /* The caller may, that is settled before. These four answer the message themselves, now or
+        /* The caller may, that is settled before. These answer the message themselves, now or
          * later, and return 0; or they return a negative errno, with error filled in, and nothing
          * has happened. */
         int (*acquire)(void *userdata, const Probe *probe, const AcquireOptions *options,
                        const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*release)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                        sd_bus_error *error);
+        int (*revoke)(void *userdata, LeaseId id, const RevokeOptions *options,
+                      const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
+        int (*end_holder)(void *userdata, const Probe *probe, const BusHolder *holder,
+                          const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*renew)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                      sd_bus_error *error);
         int (*open)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <sys/capability.h>
+#include <sys/pidfd.h>
 
 #include "base/macro.h"
 #include "daemon/capabilities.h"
@@ -10,6 +12,10 @@
  * follow what is in there, fanotify with process ids, and BPF. */
 static const cap_value_t needed[] = { CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_BPF,
                                       CAP_PERFMON };
+
+/* What is needed to end another user's program that was left behind: in effect for that moment
+ * only. */
+static const cap_value_t occasional = CAP_KILL;
 
 /* What the workers need. */
 static const cap_value_t inherited = CAP_DAC_OVERRIDE;
@@ -48,6 +54,9 @@ int capabilities_limit(void) {
                 if (r < 0)
                         return r;
         }
+        r = keep(now, then, occasional, used, 1);
+        if (r < 0)
+                return r;
         r = keep(now, then, inherited, passed, ELEMENTSOF(passed));
         if (r < 0)
                 return r;
@@ -56,4 +65,23 @@ int capabilities_limit(void) {
         if (cap_get_flag(then, inherited, CAP_PERMITTED, &permitted) < 0 || permitted != CAP_SET)
                 return 0;
         return cap_set_ambient(inherited, CAP_SET) < 0 ? -errno : 0;
+}
+
+static int set_effective(cap_value_t value, cap_flag_value_t wanted) {
+        _cleanup_(caps_freep) cap_t caps = cap_get_proc();
+
+        if (!caps || cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, wanted) < 0 ||
+            cap_set_proc(caps) < 0)
+                return -errno;
+        return 0;
+}
+
+int capabilities_signal(int pidfd, int signal) {
+        /* Without the capability it still works for programs of the same user. */
+        bool raised = set_effective(occasional, CAP_SET) >= 0;
+        int r = pidfd_send_signal(pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+
+        if (raised)
+                (void) set_effective(occasional, CAP_CLEAR);
+        return r;
 }

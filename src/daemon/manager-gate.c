@@ -61,9 +61,23 @@ static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdat
         manager_note_conflict(entry->manager, probe, &conflict);
 }
 
+/* Whether programs of others are seen at all, to be told once. */
+static void find_sight(Manager *manager) {
+        manager->sight = procfs_find_sight();
+        if (manager->sight == PROCFS_SIGHT_HIDDEN)
+                journal_log(LOG_NOTICE, MESSAGE_SHORT_SIGHT, NULL, 0, 0,
+                            "Programs of other users are not seen: /proc is mounted with hidepid "
+                            "(proc(5)), and CAP_SYS_PTRACE to look behind that is missing");
+        else if (manager->sight == PROCFS_SIGHT_OWN)
+                journal_log(LOG_NOTICE, MESSAGE_SHORT_SIGHT, NULL, 0, 0,
+                            "What programs of other users have open is not seen: that needs "
+                            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which stlinkd.service has");
+}
+
 void manager_set_up_gate(Manager *manager) {
         int r = gate_binding_error(manager->gate);
 
+        find_sight(manager);
         if (r < 0)
                 log_not_binding(r);
         gate_set_refused(manager->gate, on_refused, manager);

@@ -10,6 +10,7 @@
 #include "daemon/lease-fd.h"
 #include "daemon/manager.h"
 #include "gate/gate.h"
+#include "gate/procfs.h"
 #include "udev/watch.h"
 
 /* Shared by the files of the manager. The tables of core/ know what is; an entry here holds
@@ -21,6 +22,7 @@ struct Manager {
         const Config *config;
         Bus *bus;
         Gate *gate;
+        ProcfsSight sight; /* how much of other users' programs is seen */
         UdevWatch *watch;
         JobRunner *jobs;
         ProbeTable *probes;
@@ -29,6 +31,7 @@ struct Manager {
         ProbeChanges probe_changes; /* decided, and not performed yet */
         LeaseChanges lease_changes;
         List probe_entries, lease_entries;
+        List endings;              /* of programs that were left behind */
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;
         bool performing;
@@ -86,6 +89,10 @@ typedef struct LeaseEntry {
         bool answer_early;       /* Acquire is answered even while the request waits */
         bool shown;              /* it has an object on the bus */
         uint32_t position;       /* in the queue, as was told */
+        /* Who asked for it last, and when; NULL and 0 for nobody. */
+        char *asked_by, *asked_reason;
+        uid_t asked_uid;
+        Usec asked_at;
 } LeaseEntry;
 
 /* Something a worker does on a probe. */
@@ -135,6 +142,16 @@ void manager_set_up_gate(Manager *manager);
 void lease_entry_arm(LeaseEntry *entry); /* from now on only its members use the probe */
 void lease_entry_disarm(LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
+
+/* manager-revoke.c: taking leases back. */
+int manager_revoke(void *userdata, LeaseId id, const RevokeOptions *options,
+                   const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
+void lease_entry_asked(LeaseEntry *entry, const Probe *probe, const Lease *lease);
+
+/* manager-stale.c: ending programs that were left behind. */
+void manager_drop_endings(Manager *manager);
+int manager_end_holder(void *userdata, const Probe *probe, const BusHolder *holder,
+                       const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
 
 /* manager-request.c: what clients ask for. */
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);

@@ -33,6 +33,8 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         free(entry->user);
         free(entry->command);
         free(entry->reason);
+        free(entry->asked_by);
+        free(entry->asked_reason);
         free(entry);
         return NULL;
 }
@@ -208,7 +210,7 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
         } else if (entry && change->type == LEASE_CHANGE_GRANTED) {
                 perform_granted(entry, probe);
         } else if (entry && change->type == LEASE_CHANGE_ASKED) {
-                bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_STATE);
+                lease_entry_asked(entry, probe, &change->lease);
         } else if (entry) {
                 perform_ended(entry, probe, change->end);
         }

@@ -76,7 +76,8 @@ bool probe_entry_part_holder(const ProbeEntry *entry, size_t index, BusHolder *r
                         *ret = (BusHolder){ .part = part->part,
                                             .device = part->device,
                                             .process = holders[index].process,
-                                            .since = holders[index].since };
+                                            .since = holders[index].since,
+                                            .seen = gate_seen_to_string(holders[index].seen) };
                         return true;
                 }
                 index -= n;

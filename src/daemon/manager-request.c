@@ -162,15 +162,13 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
         Manager *manager = userdata;
         LeaseEntry *entry = lease_entry_get(manager, id);
         const Lease *lease = lease_get(manager->leases, id);
-        LeaseEnd reason = LEASE_END_REVOKED;
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, lease, caller) && caller->uid != 0)
+        if (!is_owner(entry, lease, caller))
                 return refuse_stranger(entry, error);
-        if (is_owner(entry, lease, caller))
-                reason = lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED;
-        lease_entry_end(entry, reason);
+        lease_entry_end(entry,
+                        lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED);
         return sd_bus_reply_method_return(message, NULL);
 }
 

@@ -9,6 +9,10 @@ static const char *view_enforcement(void *userdata) {
         return gate_get_kind(((Manager *) userdata)->gate) == GATE_BPF ? "binding" : "cooperative";
 }
 
+static const char *view_sight(void *userdata) {
+        return procfs_sight_to_string(((Manager *) userdata)->sight);
+}
+
 static const Probe *view_probe_find(void *userdata, const char *id) {
         return probe_find(((Manager *) userdata)->probes, id);
 }
@@ -31,12 +35,18 @@ static bool view_holder_at(void *userdata, const Probe *probe, size_t index, Bus
                             .device = probe->node,
                             .process = holders[index].process,
                             .since = holders[index].since,
+                            .seen = gate_seen_to_string(holders[index].seen),
                             .claimed = holders[index].claimed };
         for (size_t i = 0; i < entry->n_members; i++)
                 if (entry->members[i].pid == ret->process->pid &&
                     entry->members[i].start == ret->process->start)
                         ret->lease = entry->members[i].lease;
         return true;
+}
+
+static int view_holder_detail(void *userdata, const BusHolder *holder, ProcessDetail *ret) {
+        (void) userdata;
+        return process_detail_read(holder->process, ret);
 }
 
 static LeaseId view_lease_next(void *userdata, const Probe *probe, LeaseId previous) {
@@ -64,6 +74,8 @@ static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
                            .user = entry->user,
                            .command = entry->command,
                            .reason = entry->reason,
+                           .asked_by = entry->asked_by ?: "",
+                           .asked_reason = entry->asked_reason ?: "",
                            .form = entry->form,
                            .pid = entry->owner ? entry->owner->pid : 0,
                            .position = (uint32_t) lease_position(manager->leases, id) };
@@ -83,9 +95,11 @@ static const char *view_conflict_text(void *userdata, const Conflict *conflict, 
 const BusOps manager_ops = {
         .gate = view_gate,
         .enforcement = view_enforcement,
+        .sight = view_sight,
         .probe_find = view_probe_find,
         .probe_next = view_probe_next,
         .holder_at = view_holder_at,
+        .holder_detail = view_holder_detail,
         .lease_next = view_lease_next,
         .lease_find = view_lease_find,
         .conflict_next = view_conflict_next,
@@ -94,6 +108,8 @@ const BusOps manager_ops = {
         .denied = manager_note_denied,
         .acquire = manager_acquire,
         .release = manager_release,
+        .revoke = manager_revoke,
+        .end_holder = manager_end_holder,
         .renew = manager_renew,
         .open = manager_open,
 };

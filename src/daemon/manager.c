@@ -145,6 +145,7 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
                 return -ENOMEM;
         list_init(&manager->probe_entries);
         list_init(&manager->lease_entries);
+        list_init(&manager->endings);
         manager->event = sd_event_ref(event);
         manager->connection = sd_bus_ref(connection);
         manager->config = config;
@@ -169,6 +170,7 @@ Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
         udev_watch_free(manager->watch);
+        manager_drop_endings(manager);
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
                 lease_entry_free(entry);
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)

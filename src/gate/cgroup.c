@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "gate/cgroup.h"
 
-#define NAME_MAX_SHOWN 256
+#define NAME_MAX_SHOWN 1024
 /* Enough of a container's ID to find it; docker and podman show as many digits. */
 #define ID_DIGITS 12
 
@@ -200,9 +200,8 @@ int cgroup_parse(const char *text, CgroupPlace *ret) {
                 return 0;
         }
         path = strndup(found, strcspn(found, "\n"));
-        if (!path)
-                return -ENOMEM;
-        r = walk(path, &place);
+        place.path = path ? printable(path) : NULL;
+        r = place.path ? walk(path, &place) : -ENOMEM;
         if (r < 0) {
                 cgroup_place_done(&place);
                 return r;
@@ -212,6 +211,7 @@ int cgroup_parse(const char *text, CgroupPlace *ret) {
 }
 
 void cgroup_place_done(CgroupPlace *place) {
+        free(place->path);
         free(place->unit);
         free(place->session);
         free(place->container);

@@ -5,6 +5,7 @@
  * imitate all of it: good for showing, not for granting. */
 
 typedef struct CgroupPlace {
+        char *path;      /* of the control group; NULL when it cannot be told */
         char *unit;      /* "openocd.service", "session-5.scope"; NULL for none */
         char *session;   /* "5"; NULL for none */
         char *container; /* "docker:0123456789ab"; NULL for none */

@@ -119,7 +119,7 @@ void gate_tick(Gate *gate);
 
 /* Add a process that was seen with the node open, unless it is known. fd as in GateWatch.
  * Returns 1 when it was added, 0, or a negative errno. */
-int node_add_holder(GateNode *node, pid_t pid, int fd);
+int node_add_holder(GateNode *node, pid_t pid, int fd, GateSeen seen);
 ssize_t node_find_holder(const GateNode *node, pid_t pid); /* its index, or -1 */
 void node_remove_holder(GateNode *node, size_t index);
 void node_set_changed(GateNode *node);

@@ -28,9 +28,21 @@ typedef enum GateKind {
 /* "poll", "fanotify", "bpf" */
 DECLARE_STRING_TABLE(gate_kind, GateKind);
 
+/* How it is known when a holder opened the node. */
+typedef enum GateSeen {
+        GATE_SEEN_OPENING, /* the kernel told who opened it, at that moment */
+        GATE_SEEN_FOUND,   /* it was found soon after the kernel told that somebody had */
+        GATE_SEEN_BEFORE,  /* it had the node open already when that was first looked at */
+        _GATE_SEEN_MAX,
+} GateSeen;
+
+/* "opening", "found", "before" */
+DECLARE_STRING_TABLE(gate_seen, GateSeen);
+
 /* Somebody who has the node open. */
 typedef struct GateHolder {
         Process *process;
+        GateSeen seen;
         Usec since;   /* when it was first seen, CLOCK_BOOTTIME */
         bool claimed; /* the debug interface is claimed through usbfs and this is the only
                        * process that has the node open; false also when it cannot be told */

@@ -85,7 +85,7 @@ ssize_t node_find_holder(const GateNode *node, pid_t pid) {
         return -1;
 }
 
-static int append_holder(GateNode *node, Process *process, int fd) {
+static int append_holder(GateNode *node, Process *process, int fd, GateSeen seen) {
         sd_event_source *death = NULL;
         int r;
 
@@ -100,13 +100,13 @@ static int append_holder(GateNode *node, Process *process, int fd) {
         }
         node->watches[node->n_holders] = (GateWatch){ .death = death, .fd = fd };
         node->holders[node->n_holders++] =
-                (GateHolder){ .process = process, .since = now_usec(CLOCK_BOOTTIME) };
+                (GateHolder){ .process = process, .seen = seen, .since = now_usec(CLOCK_BOOTTIME) };
         node->gate->tick = TICK_FIRST;
         node_set_changed(node);
         return 0;
 }
 
-int node_add_holder(GateNode *node, pid_t pid, int fd) {
+int node_add_holder(GateNode *node, pid_t pid, int fd, GateSeen seen) {
         _cleanup_(process_freep) Process *process = NULL;
         ssize_t known = node_find_holder(node, pid);
         int r;
@@ -126,7 +126,7 @@ int node_add_holder(GateNode *node, pid_t pid, int fd) {
                 gate_look_soon(node->gate, /* full= */ true);
                 return 0;
         }
-        r = append_holder(node, process, fd);
+        r = append_holder(node, process, fd, seen);
         if (r < 0)
                 return r;
         process = NULL; /* the list has it now */
@@ -170,7 +170,8 @@ static int node_reconcile(GateNode *node, const ScanHits *hits) {
                 if (gate_ignores(node->gate, hits->items[i].pid))
                         node->ours = true;
                 else
-                        r = node_add_holder(node, hits->items[i].pid, hits->items[i].fd);
+                        r = node_add_holder(node, hits->items[i].pid, hits->items[i].fd,
+                                            node->looked ? GATE_SEEN_FOUND : GATE_SEEN_BEFORE);
         }
         return r < 0 ? r : 0;
 }

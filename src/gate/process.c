@@ -11,84 +11,16 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "gate/cgroup.h"
 #include "gate/process.h"
+#include "gate/procfs.h"
 
 /* Lengths up to which text of a process is shown */
-#define COMMAND_MAX 80
 #define EXE_MAX     1024
 #define CMDLINE_MAX 1024
 
-typedef struct Stat {
-        char state;
-        pid_t parent;
-        unsigned terminal;
-        unsigned long long start; /* clock ticks after boot */
-} Stat;
-
-/* proc_pid_stat(5). The command in parentheses may hold anything, a newline, spaces and
- * parentheses too; nothing after it can hold a ')'. */
-static int read_stat(int dirfd, Stat *ret) {
-        _cleanup_free_ char *text = NULL;
-        const char *rest;
-        Stat stat;
-        int r;
-
-        r = read_file_at(dirfd, "stat", 4096, &text, NULL);
-        if (r < 0)
-                return r;
-        rest = strrchr(text, ')');
-        if (!rest || sscanf(rest + 1,
-                            " %c %d %*d %*d %u %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-                            " %*d %*d %llu",
-                            &stat.state, &stat.parent, &stat.terminal, &stat.start) != 4)
-                return -EBADMSG;
-        *ret = stat;
-        return 0;
-}
-
-static bool stat_is_dead(const Stat *stat) {
-        return stat->state == 'Z' || stat->state == 'X';
-}
-
-static Usec ticks_to_usec(unsigned long long ticks) {
-        return ticks * USEC_PER_SEC / (unsigned long long) sysconf(_SC_CLK_TCK);
-}
-
-static int open_folder(pid_t pid) {
-        char path[32];
-        int fd;
-
-        snprintf(path, sizeof(path), "/proc/%d", pid);
-        fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT ? -ESRCH : -errno;
-        return fd;
-}
-
-static char *printable(const char *text, size_t length, size_t max) {
-        _cleanup_free_ char *buffer = malloc(max);
-
-        if (!buffer)
-                return NULL;
-        (void) text_escape(text, length, buffer, max);
-        return strdup(buffer);
-}
-
-static int read_command(int dirfd, char **ret) {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r;
-
-        r = read_file_at(dirfd, "comm", 256, &text, &size);
-        if (r < 0)
-                return r;
-        if (size > 0 && text[size - 1] == '\n')
-                size--;
-        *ret = printable(text, size, COMMAND_MAX);
-        return *ret ? 0 : -ENOMEM;
-}
+/* A line of descent longer than this is no honest one. */
+#define DEPTH_MAX 64
 
 /* The effective uid, as ps(1) and fuser(1) show it. */
 static int read_uid(int dirfd, uid_t *ret) {
@@ -113,7 +45,7 @@ static char *user_name(uid_t uid) {
         struct passwd entry, *found = NULL;
 
         if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-                return printable(found->pw_name, strlen(found->pw_name), COMMAND_MAX);
+                return procfs_printable(found->pw_name, strlen(found->pw_name), PROCFS_COMMAND_MAX);
         snprintf(number, sizeof(number), "%u", uid);
         return strdup(number);
 }
@@ -126,7 +58,7 @@ static int read_exe(int dirfd, char **ret) {
         n = readlinkat(dirfd, "exe", path, sizeof(path));
         if (n <= 0)
                 return 0;
-        *ret = printable(path, (size_t) n, EXE_MAX);
+        *ret = procfs_printable(path, (size_t) n, EXE_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 
@@ -147,7 +79,7 @@ static int read_cmdline(int dirfd, char **ret) {
         for (ssize_t i = 0; i < n; i++)
                 if (arguments[i] == 0)
                         arguments[i] = ' ';
-        *ret = printable(arguments, (size_t) n, CMDLINE_MAX);
+        *ret = procfs_printable(arguments, (size_t) n, CMDLINE_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 
@@ -164,6 +96,7 @@ static int read_place(int dirfd, Process *process) {
         r = cgroup_parse(text, &place);
         if (r < 0)
                 return r;
+        process->cgroup = place.path;
         process->unit = place.unit;
         process->session = place.session;
         process->container = place.container;
@@ -193,41 +126,81 @@ static int name_terminal(unsigned number, char **ret) {
         if (!name)
                 return 0;
         name += strlen("DEVNAME=");
-        *ret = printable(name, strcspn(name, "\n"), COMMAND_MAX);
+        *ret = procfs_printable(name, strcspn(name, "\n"), PROCFS_COMMAND_MAX);
         return *ret ? 0 : -ENOMEM;
 }
 
-/* Who started it. An orphan is taken over by init or by a user's systemd, which did not; nor
- * did a parent that is younger than its child. */
-static int read_parent(const Stat *child, Process *process) {
+/* A parent that is none: init or a user's systemd takes an orphan over, and one that is younger
+ * than its child did not start it. */
+static bool is_adopter(const ProcStat *parent, const char *command, const ProcStat *child) {
+        return parent->start > child->start || strcmp(command, "systemd") == 0;
+}
+
+/* Who started it. */
+static int read_parent(const ProcStat *child, Process *process) {
         _cleanup_close_ int dirfd = -EBADF;
         _cleanup_free_ char *command = NULL;
-        Stat stat;
+        ProcStat stat;
 
         process->parent = child->parent;
+        process->adopted = child->parent == 1;
         if (child->parent <= 1)
                 return 0;
-        dirfd = open_folder(child->parent);
-        if (dirfd < 0 || read_stat(dirfd, &stat) < 0 || stat.start > child->start ||
-            read_command(dirfd, &command) < 0 || strcmp(command, "systemd") == 0)
+        dirfd = procfs_open(child->parent);
+        if (dirfd < 0 || procfs_read_stat(dirfd, &stat) < 0 ||
+            procfs_read_command(dirfd, &command) < 0)
                 return 0;
-        process->parent_command = TAKE_PTR(command);
+        process->adopted = is_adopter(&stat, command, child);
+        if (!process->adopted)
+                process->parent_command = TAKE_PTR(command);
         return 0;
 }
 
+static bool is_in_cgroup(int dirfd, const char *cgroup) {
+        _cleanup_(cgroup_place_done) CgroupPlace place = {};
+        _cleanup_free_ char *text = NULL;
+
+        return read_file_at(dirfd, "cgroup", 64 * 1024, &text, NULL) >= 0 &&
+               cgroup_parse(text, &place) >= 0 && place.path && strcmp(place.path, cgroup) == 0;
+}
+
+/* Go up the line of descent as long as it stays in one control group, which is an application, a
+ * login or a service: what is met last is the program that it all belongs to. */
+static void read_program(const ProcStat *child, Process *process) {
+        ProcStat stat = *child;
+
+        if (!process->cgroup || strcmp(process->cgroup, "/") == 0)
+                return; /* nothing tells one application from another */
+        for (unsigned depth = 0; stat.parent > 1 && depth < DEPTH_MAX; depth++) {
+                _cleanup_close_ int dirfd = procfs_open(stat.parent);
+                _cleanup_free_ char *command = NULL;
+                ProcStat parent;
+
+                if (dirfd < 0 || procfs_read_stat(dirfd, &parent) < 0 ||
+                    procfs_read_command(dirfd, &command) < 0 ||
+                    is_adopter(&parent, command, &stat) || !is_in_cgroup(dirfd, process->cgroup))
+                        return;
+                stat = parent;
+                if (depth == 0)
+                        continue; /* the parent */
+                free(process->program);
+                process->program = TAKE_PTR(command);
+        }
+}
+
 static int read_all(int dirfd, Process *process) {
-        Stat stat;
+        ProcStat stat;
         int r;
 
-        r = read_stat(dirfd, &stat);
+        r = procfs_read_stat(dirfd, &stat);
         if (r < 0)
                 return r;
-        if (process->pidfd < 0 && stat_is_dead(&stat))
+        if (process->pidfd < 0 && proc_stat_is_dead(&stat))
                 return -ESRCH;
-        process->start = ticks_to_usec(stat.start);
+        process->start = proc_stat_start(&stat);
         r = read_uid(dirfd, &process->uid);
         if (r >= 0)
-                r = read_command(dirfd, &process->command);
+                r = procfs_read_command(dirfd, &process->command);
         if (r >= 0)
                 r = read_exe(dirfd, &process->exe);
         if (r >= 0)
@@ -240,6 +213,7 @@ static int read_all(int dirfd, Process *process) {
                 r = read_parent(&stat, process);
         if (r < 0)
                 return r;
+        read_program(&stat, process);
         process->user = user_name(process->uid);
         return process->user ? 0 : -ENOMEM;
 }
@@ -260,7 +234,7 @@ int process_new(pid_t pid, Process **ret) {
                         return -ESRCH;
                 process->pidfd = -EBADF;
         }
-        dirfd = open_folder(pid);
+        dirfd = procfs_open(pid);
         if (dirfd < 0)
                 return dirfd;
         r = read_all(dirfd, process);
@@ -284,7 +258,9 @@ Process *process_free(Process *process) {
         free(process->session);
         free(process->terminal);
         free(process->container);
+        free(process->cgroup);
         free(process->parent_command);
+        free(process->program);
         free(process);
         return NULL;
 }
@@ -292,22 +268,22 @@ Process *process_free(Process *process) {
 bool process_is_alive(const Process *process) {
         struct pollfd poll_fd = { .fd = process->pidfd, .events = POLLIN };
         _cleanup_close_ int dirfd = -EBADF;
-        Stat stat;
+        ProcStat stat;
 
         if (process->pidfd >= 0)
                 return poll(&poll_fd, 1, 0) == 0;
-        dirfd = open_folder(process->pid);
-        return dirfd >= 0 && read_stat(dirfd, &stat) >= 0 && !stat_is_dead(&stat) &&
-               ticks_to_usec(stat.start) == process->start;
+        dirfd = procfs_open(process->pid);
+        return dirfd >= 0 && procfs_read_stat(dirfd, &stat) >= 0 && !proc_stat_is_dead(&stat) &&
+               proc_stat_start(&stat) == process->start;
 }
 
 bool process_refresh(Process *process) {
         _cleanup_(process_freep) Process *fresh = NULL;
-        _cleanup_close_ int dirfd = open_folder(process->pid);
+        _cleanup_close_ int dirfd = procfs_open(process->pid);
         _cleanup_free_ char *command = NULL;
         Process old;
 
-        if (dirfd < 0 || read_command(dirfd, &command) < 0 ||
+        if (dirfd < 0 || procfs_read_command(dirfd, &command) < 0 ||
             strcmp(command, process->command) == 0 || process_new(process->pid, &fresh) < 0 ||
             !process_is_alive(process))
                 return false;
@@ -321,18 +297,18 @@ bool process_refresh(Process *process) {
 }
 
 int process_read_parent(pid_t pid, pid_t *ret_parent, Usec *ret_start) {
-        _cleanup_close_ int dirfd = open_folder(pid);
-        Stat stat;
+        _cleanup_close_ int dirfd = procfs_open(pid);
+        ProcStat stat;
         int r;
 
         if (dirfd < 0)
                 return dirfd;
-        r = read_stat(dirfd, &stat);
+        r = procfs_read_stat(dirfd, &stat);
         if (r < 0)
                 return r;
-        if (stat_is_dead(&stat))
+        if (proc_stat_is_dead(&stat))
                 return -ESRCH;
         *ret_parent = stat.parent;
-        *ret_start = ticks_to_usec(stat.start);
+        *ret_start = proc_stat_start(&stat);
         return 0;
 }

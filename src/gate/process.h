@@ -19,12 +19,16 @@ typedef struct Process {
         char *exe;       /* path; NULL when we may not read it */
         char *cmdline;   /* arguments joined by spaces, printable; NULL likewise. Private:
                           * shown to its own user and to root only */
+        char *cgroup;    /* its path, printable; NULL if unknown */
         char *unit;      /* systemd system or user unit; NULL if none */
         char *session;   /* logind session id; NULL if none */
         char *terminal;  /* "pts/3"; NULL if none */
         char *container; /* "docker:0123…", "podman:…", "flatpak:…" …; NULL if none */
         pid_t parent;
-        char *parent_command; /* NULL when the parent is gone (1 or a subreaper took it over) */
+        bool adopted;         /* the parent is one that takes orphans over, or starts services */
+        char *parent_command; /* NULL when adopted, and when we may not see the parent */
+        char *program;        /* what it all belongs to, such as an IDE: the farthest ancestor in
+                               * the same control group; NULL if there is none but the parent */
 } Process;
 
 /* Read who pid is. -ESRCH when it is gone. */

@@ -37,7 +37,7 @@ void node_report_ours(GateNode *node) {
 
 /* We may not look at its descriptors, but the kernel has told us its pid. */
 static int add_unseen(GateNode *node, pid_t pid, int pidfd) {
-        if (pidfd_is_alive(pidfd) && node_add_holder(node, pid, -1) > 0 &&
+        if (pidfd_is_alive(pidfd) && node_add_holder(node, pid, -1, GATE_SEEN_OPENING) > 0 &&
             !pidfd_is_alive(pidfd)) /* then it may be another one of that pid */
                 node_remove_holder(node, node->n_holders - 1);
         return 1;
@@ -52,7 +52,7 @@ int node_report_open(GateNode *node, pid_t pid, int pidfd) {
         if (r == -EACCES || r == -EPERM)
                 return add_unseen(node, pid, pidfd);
         if (r > 0) {
-                r = node_add_holder(node, pid, fd);
+                r = node_add_holder(node, pid, fd, GATE_SEEN_OPENING);
                 r = r < 0 ? r : 1;
         }
         return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? r : r > 0;

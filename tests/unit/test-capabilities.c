@@ -40,7 +40,8 @@ START_TEST(test_limit) {
         ck_assert_int_eq(has(CAP_DAC_OVERRIDE, CAP_PERMITTED), override);
         ck_assert_int_eq(cap_get_ambient(CAP_DAC_OVERRIDE), override);
         ck_assert(!has(CAP_NET_ADMIN, CAP_PERMITTED));
-        ck_assert(!has(CAP_KILL, CAP_PERMITTED));
+        ck_assert(!has(CAP_KILL, CAP_EFFECTIVE));
+        ck_assert(!has(CAP_KILL, CAP_INHERITABLE));
         ck_assert(!has(CAP_SETUID, CAP_PERMITTED));
         /* Doing it again changes nothing. */
         ck_assert_int_eq(capabilities_limit(), 0);
