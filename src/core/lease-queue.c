@@ -107,6 +107,26 @@ void entry_join(Entry *entry) {
         count(entry, 1);
 }
 
+static bool is_younger(const Entry *entry, const Entry *other) {
+        if (entry->lease.state != LEASE_WAITING && entry->lease.granted != other->lease.granted)
+                return entry->lease.granted > other->lease.granted;
+        return entry->lease.id > other->lease.id;
+}
+
+void entry_join_by_age(Entry *entry) {
+        List *list, *before = &entry->link;
+
+        entry_join(entry);
+        list = before->next;
+        while (before->previous != list &&
+               is_younger(container_of(before->previous, Entry, link), entry))
+                before = before->previous;
+        if (before == &entry->link)
+                return;
+        list_remove(&entry->link);
+        list_append(before, &entry->link); /* that is, in front of it */
+}
+
 void entry_leave(Entry *entry) {
         list_remove(&entry->link);
         count(entry, -1);

@@ -64,4 +64,5 @@ void account_drop_if_idle(Account *account);
 /* An entry that is in no list joins the end of its queue's waiters or holders, as its lease's state
  * says; or leaves what it is in. */
 void entry_join(Entry *entry);
+void entry_join_by_age(Entry *entry); /* where it would be had it joined in its time */
 void entry_leave(Entry *entry);

@@ -250,6 +250,73 @@ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now, Leas
         return 0;
 }
 
+/* Whether a lease contradicts itself: one that was restored comes from outside. */
+static bool is_sound(const Lease *lease) {
+        unsigned parts = lease->parts;
+        bool waits = lease->state == LEASE_WAITING;
+
+        if (lease->id == 0 || lease->limit == 0 || !lease_kind_to_string(lease->kind) ||
+            !lease_state_to_string(lease->state))
+                return false;
+        if (parts == 0 || parts & ~PROBE_PARTS_ALL)
+                return false;
+        if (lease->kind == LEASE_FIRMWARE_UPDATE &&
+            (parts != PROBE_PARTS_ALL || (!waits && lease->deadline != USEC_INFINITY)))
+                return false;
+        if (waits)
+                return lease->granted == 0 && lease->expires == USEC_INFINITY;
+        return lease->state == LEASE_ASKED || lease->deadline == USEC_INFINITY;
+}
+
+static int restore(LeaseTable *table, const Lease *lease, Queue *queue, Account *account) {
+        bool waits = lease->state == LEASE_WAITING;
+        Entry *entry;
+        int r;
+
+        if (!waits && !load_allows(&queue->held, lease->kind, lease->parts))
+                return -EBUSY;
+        r = add_entry(table, lease, queue, account, &entry);
+        if (r < 0)
+                return r;
+        entry_join_by_age(entry);
+        if (waits)
+                heap_set(&table->due, &entry->due, lease->deadline);
+        else
+                schedule_held(table, entry);
+        lease_skip_ids(table, lease->id);
+        return 0;
+}
+
+int lease_restore(LeaseTable *table, const Lease *lease) {
+        Account *account;
+        Queue *queue;
+        int r;
+
+        if (!is_sound(lease))
+                return -EINVAL;
+        if (find_entry(table, lease->id))
+                return -EEXIST;
+        queue = queue_get(&table->queues, lease->probe);
+        if (!queue)
+                return -ENOMEM;
+        account = account_get(&table->accounts, lease->uid);
+        r = account ? restore(table, lease, queue, account) : -ENOMEM;
+        if (r < 0) {
+                if (account)
+                        account_drop_if_idle(account);
+                queue_drop_if_idle(queue);
+        }
+        return r;
+}
+
+LeaseId lease_last_id(const LeaseTable *table) {
+        return table->last_id;
+}
+
+void lease_skip_ids(LeaseTable *table, LeaseId last) {
+        table->last_id = MAX(table->last_id, last);
+}
+
 int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now, LeaseChanges *changes) {
         Entry *entry = find_entry(table, id);
         int r;

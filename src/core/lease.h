@@ -139,6 +139,20 @@ DEFINE_CLEANUP(LeaseTable *, lease_table_free)
 _check_result_ int lease_request(LeaseTable *table, const LeaseRequest *request, Usec now,
                                  LeaseChanges *changes, LeaseId *ret_id);
 
+/* Put back a lease or a request that an earlier table knew, with all that is known of it and in
+ * its place; nothing is reported. A time that has passed meanwhile is for lease_elapse(), and what
+ * can be granted is once lease_set_obstructed() is told how the probe stands. Its owner's quota was
+ * looked at when it was new.
+ *   -EINVAL  its members contradict each other
+ *   -EEXIST  there is one of that number
+ *   -EBUSY   it is held, and excludes one that is
+ *   -ENOMEM */
+_check_result_ int lease_restore(LeaseTable *table, const Lease *lease);
+
+/* The number that was given last, and: give none up to this one to a new request. */
+LeaseId lease_last_id(const LeaseTable *table);
+void lease_skip_ids(LeaseTable *table, LeaseId last);
+
 /* End a lease or a wait for the given reason; -ENOENT when there is none of that number. */
 _check_result_ int lease_end(LeaseTable *table, LeaseId id, LeaseEnd reason, Usec now,
                              LeaseChanges *changes);

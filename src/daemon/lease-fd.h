@@ -20,10 +20,18 @@ typedef void (*LeaseFdClosed)(LeaseFd *lease_fd, void *userdata);
 int lease_fd_new(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,
                  void *userdata, LeaseFd **ret, int *ret_fd);
 
+/* Take over one that an earlier daemon made. -EPIPE when nobody has a copy of its descriptor any
+ * more, -ENOENT when it is gone, -EBADF when that is no FIFO of ours. */
+int lease_fd_reopen(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,
+                    void *userdata, LeaseFd **ret);
+
+/* Leave the FIFO to the next daemon. */
+LeaseFd *lease_fd_leave(LeaseFd *lease_fd);
+
 /* Give the lease up, and remove the FIFO. */
 LeaseFd *lease_fd_free(LeaseFd *lease_fd);
 DEFINE_CLEANUP(LeaseFd *, lease_fd_free)
 
-/* Make the directory if need be, and remove FIFOs that an earlier daemon left in it. 0 or a
+/* Make the directory if need be, and remove the FIFOs in it but those of the n numbers. 0 or a
  * negative errno. */
-int lease_fd_prepare(const char *directory);
+int lease_fd_prepare(const char *directory, const uint64_t *keep, size_t n);

@@ -4,32 +4,28 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
 #include "base/log.h"
 #include "bus/errors.h"
-#include "bus/log-control.h"
 #include "daemon/capabilities.h"
 #include "daemon/config.h"
+#include "daemon/connection.h"
 #include "daemon/fd-store.h"
 #include "daemon/manager.h"
 
 /* Everything that lives as long as the daemon does. */
 typedef struct Daemon {
         sd_event *event;
-        sd_bus *bus;
-        sd_bus_slot *log_control, *disconnected;
+        Connection *connection;
         Config config;
         Manager *manager;
 } Daemon;
 
 static void daemon_done(Daemon *daemon) {
         manager_free(daemon->manager);
-        sd_bus_slot_unref(daemon->log_control);
-        sd_bus_slot_unref(daemon->disconnected);
-        sd_bus_flush_close_unref(daemon->bus);
+        connection_free(daemon->connection);
         sd_event_unref(daemon->event);
         config_done(&daemon->config);
 }
@@ -40,14 +36,20 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
         return sd_event_exit(sd_event_source_get_event(source), EXIT_SUCCESS);
 }
 
-/* Every lease hung on the bus. The service manager starts us again when the bus is back. */
-static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Daemon *daemon = userdata;
-
-        (void) message, (void) error;
-        log_error("The bus went away, so all leases have ended; stopping");
-        return sd_event_exit(daemon->event, EXIT_FAILURE);
+static int attach(sd_bus *bus, void *userdata) {
+        return manager_attach(((Daemon *) userdata)->manager, bus);
 }
+
+static void named(sd_bus *bus, void *userdata) {
+        (void) bus;
+        manager_attached(((Daemon *) userdata)->manager);
+}
+
+static void lost(void *userdata) {
+        manager_lose_bus(((Daemon *) userdata)->manager);
+}
+
+static const ConnectionHooks hooks = { .attach = attach, .named = named, .lost = lost };
 
 static int set_up_event(Daemon *daemon) {
         sigset_t mask;
@@ -70,40 +72,6 @@ static int set_up_event(Daemon *daemon) {
                 return r;
         r = sd_event_set_watchdog(daemon->event, true);
         return r < 0 ? r : 0;
-}
-
-static int set_up_bus(Daemon *daemon) {
-        int r;
-
-        r = bus_errors_register();
-        if (r < 0)
-                return r;
-        r = sd_bus_open_system(&daemon->bus);
-        if (r < 0)
-                return log_error_errno(r, "Cannot connect to the system bus");
-        r = sd_bus_match_signal(daemon->bus, &daemon->disconnected, NULL,
-                                "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                "Disconnected", on_disconnected, daemon);
-        if (r < 0)
-                return r;
-        r = sd_bus_attach_event(daemon->bus, daemon->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r < 0)
-                return r;
-        return log_control_add(daemon->bus, &daemon->log_control);
-}
-
-static int request_name(Daemon *daemon) {
-        int r;
-
-        r = sd_bus_request_name(daemon->bus, STLINKD_BUS_NAME, 0);
-        if (r == -EEXIST || r == -EALREADY)
-                return log_error_errno(r, "Another stlinkd is running on this bus already");
-        if (r < 0)
-                return log_error_errno(r,
-                                       "Cannot take the bus name %s; check that stlinkd's D-Bus "
-                                       "policy is installed",
-                                       STLINKD_BUS_NAME);
-        return 0;
 }
 
 /* Tests and the demo run a worker that is not installed, with a configuration of their own. */
@@ -138,17 +106,21 @@ static int run(void) {
         r = capabilities_limit();
         if (r < 0)
                 log_warning_errno(r, "Cannot give up capabilities");
-        r = set_up_bus(&daemon);
+        r = bus_errors_register();
         if (r < 0)
                 return r;
-        r = manager_new(daemon.event, daemon.bus, &daemon.config, worker_path(), &daemon.manager);
+        r = connection_new(daemon.event, &daemon.connection);
+        if (r < 0)
+                return r;
+        r = manager_new(daemon.event, connection_bus(daemon.connection), &daemon.config,
+                        worker_path(), &daemon.manager);
         if (r < 0)
                 return r;
         r = manager_start(daemon.manager);
         if (r < 0)
                 return r;
         fd_store_forget_rest();
-        r = request_name(&daemon);
+        r = connection_serve(daemon.connection, &hooks, &daemon);
         if (r < 0)
                 return r;
         (void) sd_notify(0, "READY=1");

@@ -9,6 +9,7 @@
 #include "daemon/job.h"
 #include "daemon/lease-fd.h"
 #include "daemon/manager.h"
+#include "daemon/state.h"
 #include "gate/gate.h"
 #include "gate/procfs.h"
 #include "udev/watch.h"
@@ -31,12 +32,21 @@ struct Manager {
         ProbeChanges probe_changes; /* decided, and not performed yet */
         LeaseChanges lease_changes;
         List probe_entries, lease_entries;
-        List endings;              /* of programs that were left behind */
+        List endings;       /* of programs that were left behind */
+        void *leases_by_id; /* tsearch(3) tree of LeaseEntry */
+        size_t n_lease_entries;
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;
         bool performing;
         uint64_t last_fd; /* number of the last lease fd */
-        char *status;     /* as the service manager last heard */
+        List returning;   /* entries of an earlier daemon whose probe has not been seen yet */
+        sd_event_source *return_timer;
+        State *state;
+        sd_bus_slot *name_signals; /* while something hangs on a name */
+        size_t n_names;
+        bool unsaved;    /* the state lacks something */
+        char bus_id[33]; /* of the bus that we are on; empty when it does not say */
+        char *status;    /* as the service manager last heard */
 };
 
 /* A process that has a probe's node open, and the lease it works under. */
@@ -68,18 +78,27 @@ typedef struct ProbeEntry {
         bool held;       /* somebody was logged as using it */
 } ProbeEntry;
 
+/* Of a lease that an earlier daemon had granted, until its probe is there. */
+typedef struct Returning {
+        Lease lease;
+        char *serial, *port;
+} Returning;
+
 typedef struct LeaseEntry {
+        LeaseId id; /* first, it is what they are found by */
         List link;
         Manager *manager;
-        LeaseId id;
         uint32_t probe;
         char *user, *command, *reason;
         Process *owner;   /* NULL when the bus does not know his process */
-        char *owner_name; /* unique name on the bus */
+        char *owner_name; /* unique name on the bus; empty when it was another bus */
         LeaseForm form;
-        sd_bus_track *track;          /* of the owner's name, while the lease hangs on that */
+        bool name_counts;             /* it hangs on the owner's name */
+        sd_bus_slot *lookup;          /* of that name, until it has shown whether it is there */
         sd_event_source *process_end; /* of a lease that hangs on its owner's process */
         LeaseFd *fd;
+        uint64_t fd_number;
+        Returning *returning;    /* NULL unless it waits for its probe */
         int owner_fd;            /* the owner's end, until he got it */
         sd_bus_message *request; /* Acquire, while it waits for its answer */
         int node;                /* copy of the node fd that the owner got */
@@ -87,6 +106,7 @@ typedef struct LeaseEntry {
         bool ending;             /* it is about to end: its members are strangers by now */
         bool impatient;          /* it does not wait for others, only for our own worker */
         bool answer_early;       /* Acquire is answered even while the request waits */
+        bool lasting;            /* its owner knows of it: it outlives this daemon */
         bool shown;              /* it has an object on the bus */
         uint32_t position;       /* in the queue, as was told */
         /* Who asked for it last, and when; NULL and 0 for nobody. */
@@ -114,6 +134,8 @@ void manager_arm_timer(Manager *manager); /* what is due next may have changed *
 ProbeEntry *probe_entry_get(Manager *manager, uint32_t number);
 ProbeEntry *probe_entry_free(ProbeEntry *entry);
 void probe_entry_update(ProbeEntry *entry);
+void probe_entry_doubt(Manager *manager, uint32_t number); /* it counts as used until the next: */
+void probe_entry_refresh(Manager *manager, uint32_t number);
 void manager_perform_probe(Manager *manager, const ProbeChange *change);
 void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata);
 void manager_on_holders(GateNode *node, void *userdata);
@@ -126,11 +148,13 @@ void probe_entry_unbind(ProbeEntry *entry, LeaseId lease);
 
 /* manager-lease.c */
 LeaseEntry *lease_entry_get(Manager *manager, LeaseId id);
+int lease_entry_register(LeaseEntry *entry); /* from now on it is found; -ENOMEM */
 LeaseEntry *lease_entry_free(LeaseEntry *entry);
 void lease_entry_end(LeaseEntry *entry, LeaseEnd reason);
 void manager_perform_lease(Manager *manager, const LeaseChange *change);
 int manager_elapse_leases(Manager *manager, Usec now);
 void manager_tell_leased(Manager *manager, uint32_t number);
+void manager_show_leases(Manager *manager, uint32_t number); /* that have no object yet */
 
 /* manager-owner.c: what a lease hangs on. */
 int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
@@ -152,6 +176,24 @@ void lease_entry_asked(LeaseEntry *entry, const Probe *probe, const Lease *lease
 void manager_drop_endings(Manager *manager);
 int manager_end_holder(void *userdata, const Probe *probe, const BusHolder *holder,
                        const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
+
+/* To what an earlier daemon knew; -ESRCH when that has ended meanwhile. */
+int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start);
+
+/* manager-names.c: names on the bus that a lease or a request hangs on. */
+int lease_entry_watch_name(LeaseEntry *entry);
+void lease_entry_unwatch_name(LeaseEntry *entry);
+void manager_lose_names(Manager *manager); /* the bus is gone */
+
+/* manager-state.c: what the next daemon will know. */
+void lease_entry_save(LeaseEntry *entry);
+void manager_forget(Manager *manager, LeaseId id);
+void manager_save_all(Manager *manager);
+void manager_tidy_state(Manager *manager);
+int manager_load(Manager *manager);
+/* A probe is there: put back what was held on it. by_port: only if it is where it was. */
+void manager_put_back(Manager *manager, const Probe *probe, bool by_port);
+Returning *returning_free(Returning *returning);
 
 /* manager-request.c: what clients ask for. */
 int manager_allow(void *userdata, BusAction action, const BusCaller *caller, sd_bus_error *error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,43 @@
 #include "daemon/journal.h"
 #include "daemon/manager-internal.h"
 
+static int compare_ids(const void *a, const void *b) {
+        LeaseId x = *(const LeaseId *) a, y = *(const LeaseId *) b;
+
+        return x < y ? -1 : x > y;
+}
+
 LeaseEntry *lease_entry_get(Manager *manager, LeaseId id) {
-        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
-                if (entry->id == id)
-                        return entry;
-        return NULL;
+        LeaseEntry *const *node = tfind(&id, &manager->leases_by_id, compare_ids);
+
+        return node ? *node : NULL;
+}
+
+int lease_entry_register(LeaseEntry *entry) {
+        Manager *manager = entry->manager;
+
+        if (!tsearch(entry, &manager->leases_by_id, compare_ids))
+                return -ENOMEM;
+        list_append(&manager->lease_entries, &entry->link);
+        manager->n_lease_entries++;
+        return 0;
+}
+
+static void deregister(LeaseEntry *entry) {
+        Manager *manager = entry->manager;
+
+        list_remove(&entry->link);
+        if (lease_entry_get(manager, entry->id) != entry)
+                return;
+        (void) tdelete(entry, &manager->leases_by_id, compare_ids);
+        manager->n_lease_entries--;
 }
 
 LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         if (!entry)
                 return NULL;
-        list_remove(&entry->link);
-        sd_bus_track_unref(entry->track);
+        lease_entry_unwatch_name(entry);
+        deregister(entry);
         sd_event_source_disable_unref(entry->process_end);
         lease_fd_free(entry->fd);
         safe_close(entry->owner_fd);
@@ -35,6 +61,7 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         free(entry->reason);
         free(entry->asked_by);
         free(entry->asked_reason);
+        returning_free(entry->returning);
         free(entry);
         return NULL;
 }
@@ -63,6 +90,11 @@ void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
         Manager *manager = entry->manager;
         int r;
 
+        if (entry->returning) { /* no table knows of it */
+                manager_forget(manager, entry->id);
+                lease_entry_free(entry);
+                return;
+        }
         prepare_end(entry);
         r = lease_end(manager->leases, entry->id, reason, now_usec(CLOCK_MONOTONIC),
                       &manager->lease_changes);
@@ -102,13 +134,18 @@ void manager_tell_leased(Manager *manager, uint32_t number) {
 
 /* Everybody who waits may have another place now. */
 static void tell_positions(Manager *manager, uint32_t number) {
-        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {
-                uint32_t position = (uint32_t) lease_position(manager->leases, entry->id);
+        const Lease *lease = NULL;
+        uint32_t position = 0;
 
-                if (entry->probe != number || entry->position == position || !entry->shown)
+        while ((lease = lease_next(manager->leases, number, lease))) {
+                LeaseEntry *entry = lease_entry_get(manager, lease->id);
+                uint32_t now = lease->state == LEASE_WAITING ? ++position : 0;
+
+                if (!entry || entry->position == now)
                         continue;
-                entry->position = position;
-                bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_POSITION);
+                entry->position = now;
+                if (entry->shown)
+                        bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_POSITION);
         }
 }
 
@@ -125,15 +162,31 @@ static void answer(LeaseEntry *entry) {
         entry->request = sd_bus_message_unref(entry->request);
 }
 
+void manager_show_leases(Manager *manager, uint32_t number) {
+        const Lease *lease = NULL;
+
+        tell_positions(manager, number);
+        while ((lease = lease_next(manager->leases, number, lease))) {
+                LeaseEntry *entry = lease_entry_get(manager, lease->id);
+
+                if (!entry || entry->shown)
+                        continue;
+                entry->shown = true;
+                bus_lease_added(manager->bus, entry->id);
+        }
+}
+
 static void lease_entry_show(LeaseEntry *entry) {
+        tell_positions(entry->manager, entry->probe);
         entry->shown = true;
-        entry->position = (uint32_t) lease_position(entry->manager->leases, entry->id);
         bus_lease_added(entry->manager->bus, entry->id);
 }
 
 static void perform_queued(LeaseEntry *entry) {
+        entry->lasting = entry->answer_early && !entry->impatient;
         lease_entry_show(entry);
-        if (entry->answer_early && !entry->impatient)
+        lease_entry_save(entry); /* before anybody learns of it */
+        if (entry->lasting)
                 answer(entry);
 }
 
@@ -148,6 +201,8 @@ static void perform_granted(LeaseEntry *entry, const Probe *probe) {
         else
                 lease_entry_show(entry);
         lease_entry_held(entry);
+        entry->lasting = true;
+        lease_entry_save(entry); /* before anybody learns of it */
         journal_log(LOG_INFO, MESSAGE_LEASE_GRANTED, probe, entry->id, 0,
                     "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
                     entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,
@@ -188,6 +243,7 @@ static void perform_ended(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
         Manager *manager = entry->manager;
 
         lease_entry_disarm(entry);
+        manager_forget(manager, entry->id);
         refuse(entry, probe, end);
         if (is_news(end) && !entry->request)
                 bus_lease_ended(manager->bus, entry->id, entry->owner_name,
@@ -211,6 +267,7 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
                 perform_granted(entry, probe);
         } else if (entry && change->type == LEASE_CHANGE_ASKED) {
                 lease_entry_asked(entry, probe, &change->lease);
+                lease_entry_save(entry);
         } else if (entry) {
                 perform_ended(entry, probe, change->end);
         }

@@ -21,12 +21,6 @@ static void on_closed(LeaseFd *fd, void *userdata) {
                                                                       : LEASE_END_RELEASED);
 }
 
-static int on_name_gone(sd_bus_track *track, void *userdata) {
-        (void) track;
-        lease_entry_end(userdata, LEASE_END_OWNER_GONE);
-        return 0;
-}
-
 static int on_process_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         (void) source, (void) fd, (void) events;
         lease_entry_end(userdata, LEASE_END_OWNER_GONE);
@@ -92,19 +86,48 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
         r = set_owner(entry, options, caller, error);
         if (r < 0)
                 return r;
-        r = sd_bus_track_new(manager->connection, &entry->track, on_name_gone, entry);
-        if (r >= 0)
-                r = sd_bus_track_add_sender(entry->track, entry->request);
+        r = lease_entry_watch_name(entry);
         if (r >= 0 && entry->form == LEASE_FORM_FD)
                 r = lease_fd_new(manager->event, manager->config->runtime_directory,
-                                 ++manager->last_fd, on_closed, entry, &entry->fd,
-                                 &entry->owner_fd);
+                                 entry->fd_number = ++manager->last_fd, on_closed, entry,
+                                 &entry->fd, &entry->owner_fd);
         if (r >= 0 && entry->form == LEASE_FORM_PROCESS)
                 r = watch_process(entry);
         return r;
 }
 
+/* The pid counts with its start time; the owner of a descriptor may be gone, and that live on. */
+static void find_process_again(LeaseEntry *entry, pid_t pid, Usec start) {
+        if (pid <= 0 || process_new(pid, &entry->owner) < 0)
+                return;
+        if (entry->owner->start != start)
+                entry->owner = process_free(entry->owner);
+}
+
+/* Of the same bus, a name that is there is still his. Who waits must be there himself, unless the
+ * bus was another one, and could not know him. */
+static int find_name_again(LeaseEntry *entry, bool waits) {
+        if (entry->form != LEASE_FORM_CONNECTION && !(waits && entry->owner_name[0]))
+                return 0;
+        return entry->owner_name[0] ? lease_entry_watch_name(entry) : -ESRCH;
+}
+
+int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start) {
+        Manager *manager = entry->manager;
+        int r = 0;
+
+        find_process_again(entry, pid, start);
+        if (entry->form == LEASE_FORM_FD)
+                r = lease_fd_reopen(manager->event, manager->config->runtime_directory,
+                                    entry->fd_number, on_closed, entry, &entry->fd);
+        if (entry->form == LEASE_FORM_PROCESS)
+                r = entry->owner && entry->owner->pidfd >= 0 ? watch_process(entry) : -ESRCH;
+        if (r >= 0)
+                r = find_name_again(entry, entry->returning->lease.state == LEASE_WAITING);
+        return r == -EPIPE || r == -ENOENT ? -ESRCH : r;
+}
+
 void lease_entry_held(LeaseEntry *entry) {
         if (entry->form != LEASE_FORM_CONNECTION)
-                entry->track = sd_bus_track_unref(entry->track);
+                lease_entry_unwatch_name(entry);
 }

@@ -29,9 +29,12 @@ ProbeEntry *probe_entry_free(ProbeEntry *entry) {
         return NULL;
 }
 
-static ProbeEntry *probe_entry_new(Manager *manager, uint32_t number) {
-        ProbeEntry *entry = calloc(1, sizeof(*entry));
+static ProbeEntry *probe_entry_ensure(Manager *manager, uint32_t number) {
+        ProbeEntry *entry = probe_entry_get(manager, number);
 
+        if (entry)
+                return entry;
+        entry = calloc(1, sizeof(*entry));
         if (!entry)
                 return NULL;
         entry->manager = manager;
@@ -151,6 +154,26 @@ void probe_entry_update(ProbeEntry *entry) {
                 entry->obstructed = obstructed;
 }
 
+void probe_entry_doubt(Manager *manager, uint32_t number) {
+        ProbeEntry *entry = probe_entry_ensure(manager, number);
+        int r = entry ? 0 : -ENOMEM;
+
+        if (r >= 0)
+                r = lease_set_obstructed(manager->leases, number, true, now_usec(CLOCK_MONOTONIC),
+                                         &manager->lease_changes);
+        if (r < 0)
+                log_error_errno(r, "Cannot hold a probe back until it was looked at");
+        else
+                entry->obstructed = true;
+}
+
+void probe_entry_refresh(Manager *manager, uint32_t number) {
+        ProbeEntry *entry = probe_entry_get(manager, number);
+
+        if (entry && entry->node)
+                probe_entry_update(entry);
+}
+
 void manager_on_holders(GateNode *node, void *userdata) {
         Manager *manager = userdata;
         ProbeEntry *entry = gate_node_userdata(node);
@@ -167,14 +190,13 @@ void manager_on_holders(GateNode *node, void *userdata) {
 /* --- performing changes ------------------------------------------------------------------- */
 
 static void perform_attached(Manager *manager, const Probe *probe) {
-        ProbeEntry *entry = probe_entry_get(manager, probe->number);
         const UdevProbe *found = manager->arriving;
+        ProbeEntry *entry;
         int r;
 
         if (!found || !probe->node[0])
                 return;
-        if (!entry)
-                entry = probe_entry_new(manager, probe->number);
+        entry = probe_entry_ensure(manager, probe->number);
         if (entry) {
                 entry->bus = found->bus;
                 entry->device = found->address;
@@ -343,6 +365,7 @@ void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         Manager *manager = userdata;
         int r;
 
+        manager->arriving = probe;
         if (event == UDEV_REMOVED)
                 r = probe_unplugged(manager->probes, probe->port_path, now_usec(CLOCK_MONOTONIC),
                                     &manager->probe_changes);
@@ -351,7 +374,8 @@ void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata) {
         if (r < 0)
                 log_error_errno(r, "Cannot note that the probe on port %s came or went",
                                 probe->port_path);
-        manager->arriving = probe;
+        for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
+                manager_put_back(manager, p, /* by_port= */ true);
         manager_perform(manager);
         manager->arriving = NULL;
         if (event != UDEV_REMOVED)

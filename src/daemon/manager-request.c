@@ -132,10 +132,12 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
                 (void) gate_node_rescan(probe_entry->node);
         probe_entry_update(probe_entry);
         request.deadline = find_deadline(probe_entry, entry, options->wait, now);
-        r = lease_request(manager->leases, &request, now, &manager->lease_changes, &entry->id);
-        if (r >= 0) {
-                list_append(&manager->lease_entries, &entry->link);
-        } else {
+        entry->id = lease_last_id(manager->leases) + 1;
+        r = lease_entry_register(entry);
+        if (r >= 0)
+                r = lease_request(manager->leases, &request, now, &manager->lease_changes,
+                                  &entry->id);
+        if (r < 0) {
                 r = refuse_request(manager, probe_get(manager->probes, request.probe), entry, r,
                                    error);
                 lease_entry_free(entry);
@@ -189,6 +191,7 @@ int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_me
         if (r < 0)
                 return r;
         bus_lease_changed(manager->bus, id, BUS_LEASE_PROPERTY_EXPIRES);
+        lease_entry_save(entry);
         manager_perform(manager);
         return sd_bus_reply_method_return(message, NULL);
 }

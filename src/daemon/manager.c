@@ -90,16 +90,52 @@ void manager_perform(Manager *manager) {
         probe_changes_clear(&manager->probe_changes);
         lease_changes_clear(&manager->lease_changes);
         manager->performing = false;
+        manager_tidy_state(manager);
         manager_arm_timer(manager);
         update_status(manager);
 }
 
+/* --- the bus ------------------------------------------------------------------------------ */
+
+static void set_bus_id(Manager *manager) {
+        sd_id128_t id;
+
+        manager->bus_id[0] = 0;
+        if (sd_bus_get_bus_id(manager->connection, &id) >= 0)
+                (void) sd_id128_to_string(id, manager->bus_id);
+}
+
+int manager_attach(Manager *manager, sd_bus *connection) {
+        /* Who waits for polkit may soon wait for a probe. */
+        const PolkitLimits limits = { .timeout = POLKIT_TIMEOUT,
+                                      .pending = manager->config->quota.waiting };
+        Bus *bus;
+        int r;
+
+        r = bus_new(connection, manager->event, &manager_ops, &limits, manager, &bus);
+        if (r < 0)
+                return r;
+        bus_free(manager->bus);
+        manager->bus = bus;
+        sd_bus_unref(manager->connection);
+        manager->connection = sd_bus_ref(connection);
+        return 0;
+}
+
+void manager_attached(Manager *manager) {
+        set_bus_id(manager);
+        manager_save_all(manager);
+}
+
+void manager_lose_bus(Manager *manager) {
+        manager->bus_id[0] = 0;
+        manager_lose_names(manager);
+}
+
 /* --- set-up ------------------------------------------------------------------------------- */
 
-static int manager_set_up(Manager *manager, const char *worker) {
+static int manager_set_up(Manager *manager, sd_bus *connection, const char *worker) {
         const Config *config = manager->config;
-        /* Who waits for polkit may soon wait for a probe. */
-        const PolkitLimits limits = { .timeout = POLKIT_TIMEOUT, .pending = config->quota.waiting };
         int r;
 
         r = probe_table_new(config->away_timeout, &manager->probes);
@@ -116,9 +152,6 @@ static int manager_set_up(Manager *manager, const char *worker) {
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
-        r = lease_fd_prepare(config->runtime_directory);
-        if (r < 0)
-                return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
         r = gate_new(manager->event, config->gate, manager_on_holders, manager, &manager->gate);
         if (r < 0)
                 return log_error_errno(r, "Cannot watch who uses probes");
@@ -126,10 +159,13 @@ static int manager_set_up(Manager *manager, const char *worker) {
         r = job_runner_new(manager->event, manager->gate, worker, config->jobs_max, &manager->jobs);
         if (r < 0)
                 return r;
-        r = bus_new(manager->connection, manager->event, &manager_ops, &limits, manager,
-                    &manager->bus);
+        r = manager_attach(manager, connection);
         if (r < 0)
                 return log_error_errno(r, "Cannot put objects on the bus");
+        set_bus_id(manager);
+        r = manager_load(manager);
+        if (r < 0)
+                return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot listen to udev");
@@ -146,10 +182,10 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
         list_init(&manager->probe_entries);
         list_init(&manager->lease_entries);
         list_init(&manager->endings);
+        list_init(&manager->returning);
         manager->event = sd_event_ref(event);
-        manager->connection = sd_bus_ref(connection);
         manager->config = config;
-        r = manager_set_up(manager, worker);
+        r = manager_set_up(manager, connection, worker);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(manager);
@@ -162,6 +198,9 @@ int manager_start(Manager *manager) {
         r = udev_watch_coldplug(manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot list the probes that are plugged in");
+        for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
+                manager_put_back(manager, p, /* by_port= */ false);
+        manager_perform(manager);
         update_status(manager);
         return 0;
 }
@@ -171,10 +210,20 @@ Manager *manager_free(Manager *manager) {
                 return NULL;
         udev_watch_free(manager->watch);
         manager_drop_endings(manager);
-        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link)
+        LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {
+                if (entry->lasting)
+                        entry->fd = lease_fd_leave(entry->fd);
                 lease_entry_free(entry);
+        }
+        LIST_FOREACH(&manager->returning, LeaseEntry, entry, link) {
+                entry->fd = lease_fd_leave(entry->fd);
+                lease_entry_free(entry);
+        }
+        sd_event_source_disable_unref(manager->return_timer);
+        state_free(manager->state);
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
                 probe_entry_free(entry);
+        sd_bus_slot_unref(manager->name_signals);
         bus_free(manager->bus);
         job_runner_free(manager->jobs);
         gate_free(manager->gate);

@@ -19,5 +19,11 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free)
 
+/* The connection went away: what hangs on it ends. Another one was made: put everything on it, and,
+ * once our name is there, have it noted. */
+void manager_lose_bus(Manager *manager);
+int manager_attach(Manager *manager, sd_bus *connection);
+void manager_attached(Manager *manager);
+
 /* Find the probes that are there already; to be called once. */
 int manager_start(Manager *manager);

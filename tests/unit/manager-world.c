@@ -346,6 +346,7 @@ static unsigned remove_files(const char *directory) {
 }
 
 unsigned world_end(World *world) {
+        char state[128];
         unsigned n;
 
         world->manager = manager_free(world->manager);
@@ -353,6 +354,8 @@ unsigned world_end(World *world) {
         sd_event_unref(world->event);
         (void) kill(world->bus_pid, SIGTERM);
         (void) waitpid(world->bus_pid, NULL, 0);
+        (void) snprintf(state, sizeof(state), "%s/state", world->config.runtime_directory);
+        (void) unlink(state); /* is to be left */
         n = remove_files(world->config.runtime_directory);
         (void) remove_files(world->directory);
         config_done(&world->config);

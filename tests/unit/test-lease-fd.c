@@ -129,12 +129,49 @@ START_TEST(test_prepare) {
         ck_assert_int_eq(mkfifo(path, 0600), 0);
         ck_assert_int_eq(lease_fd_new(event, directory, 1, on_closed, &lease_fd, &lease_fd, &fd),
                          -EEXIST);
-        ck_assert_int_eq(lease_fd_prepare(directory), 0);
+        ck_assert_int_eq(lease_fd_prepare(directory, NULL, 0), 0);
         ck_assert_int_lt(access(path, F_OK), 0);
         (void) snprintf(path, sizeof(path), "%s/new", directory);
-        ck_assert_int_eq(lease_fd_prepare(path), 0);
+        ck_assert_int_eq(lease_fd_prepare(path, NULL, 0), 0);
         ck_assert_int_eq(rmdir(path), 0);
-        ck_assert_int_eq(lease_fd_prepare("/proc/1/nothing/here"), -ENOENT);
+        ck_assert_int_eq(lease_fd_prepare("/proc/1/nothing/here", NULL, 0), -ENOENT);
+}
+END_TEST
+
+START_TEST(test_reopen) {
+        const uint64_t number = 7;
+        LeaseFd *lease_fd = NULL;
+        int fd = -EBADF;
+
+        ck_assert_int_eq(
+                lease_fd_new(event, directory, number, on_closed, &lease_fd, &lease_fd, &fd), 0);
+        ck_assert_int_eq(write_full(fd, "hello", 5), 0);
+        lease_fd = lease_fd_leave(lease_fd);
+        ck_assert_int_eq(lease_fd_prepare(directory, &number, 1), 0);
+        ck_assert_int_eq(lease_fd_reopen(event, directory, number, on_closed, &lease_fd, &lease_fd),
+                         0);
+        settle();
+        ck_assert_uint_eq(closed, 0);
+        safe_close(fd);
+        settle();
+        ck_assert_uint_eq(closed, 1);
+        ck_assert_int_eq(lease_fd_reopen(event, directory, number, on_closed, &lease_fd, &lease_fd),
+                         -ENOENT);
+}
+END_TEST
+
+START_TEST(test_reopen_after_the_end) {
+        LeaseFd *lease_fd = NULL;
+        int fd = -EBADF;
+
+        ck_assert_int_eq(lease_fd_new(event, directory, 7, on_closed, &lease_fd, &lease_fd, &fd),
+                         0);
+        lease_fd = lease_fd_leave(lease_fd);
+        safe_close(fd);
+        ck_assert_int_eq(lease_fd_reopen(event, directory, 7, on_closed, &lease_fd, &lease_fd),
+                         -EPIPE);
+        ck_assert_ptr_null(lease_fd);
+        ck_assert_int_eq(lease_fd_prepare(directory, NULL, 0), 0);
 }
 END_TEST
 
@@ -223,6 +260,8 @@ int main(void) {
         tcase_add_test(tcase, test_input_is_ignored);
         tcase_add_test(tcase, test_daemon_gives_up);
         tcase_add_test(tcase, test_prepare);
+        tcase_add_test(tcase, test_reopen);
+        tcase_add_test(tcase, test_reopen_after_the_end);
         suite_add_tcase(suite, tcase);
         tcase_add_test(who, test_access);
         tcase_add_test(who, test_user_name);

@@ -409,6 +409,44 @@ static void step_elapse(Run *run) {
         same_result("lease_elapse", lease_elapse(run->table, run->now, &run->changes), 0);
 }
 
+/* Of leases that were granted in the same instant, it is not known which was first. */
+static void model_restart(Model *m, Usec now) {
+        const uint64_t span = 1000000; /* more than there are numbers */
+
+        for (size_t i = 0; i < m->n; i++)
+                m->grant_order[i] = m->leases[i].granted * span + m->leases[i].id;
+        m->n_grants = MAX(m->n_grants, (now + 1) * span);
+}
+
+/* Another table takes over, and gets the leases in any order: each is where it was. */
+static void step_restart(Run *run) {
+        Lease leases[MAX_LEASES];
+        Model *m = run->model;
+        LeaseTable *table = NULL;
+        size_t n = 0;
+
+        same_result("lease_table_new", lease_table_new(&quota, &table), 0);
+        for (LeaseProbe probe = 0; probe < N_PROBES; probe++)
+                for (const Lease *l = NULL; (l = lease_next(run->table, probe, l));)
+                        leases[n++] = *l;
+        for (; n > 0; n--) {
+                size_t i = random_below(n);
+
+                same_result("lease_restore", lease_restore(table, &leases[i]), 0);
+                leases[i] = leases[n - 1];
+        }
+        lease_skip_ids(table, run->last_id);
+        lease_table_free(run->table);
+        run->table = table;
+        model_restart(m, run->now);
+        compare_tables(m, table);
+        for (LeaseProbe probe = 0; probe < N_PROBES; probe++)
+                same_result("lease_set_obstructed",
+                            lease_set_obstructed(table, probe, m->obstructed[probe], run->now,
+                                                 &run->changes),
+                            0);
+}
+
 static void step(Run *run) {
         uint64_t kind = random_below(100);
         size_t n = run->model->n;
@@ -426,6 +464,8 @@ static void step(Run *run) {
                 step_obstruct(run);
         else if (kind < 84)
                 step_gone(run);
+        else if (random_below(500) == 0)
+                step_restart(run);
         else {
                 run->now += random_below(12);
                 step_elapse(run);

@@ -284,6 +284,115 @@ START_TEST(test_looking) {
 }
 END_TEST
 
+/* A lease as an earlier table had it; what is wrong with it, and what comes of it. */
+static const struct {
+        Lease lease;
+        int want;
+} restored[] = {
+#define WAITING .state = LEASE_WAITING, .parts = D, .limit = 9, .expires = EV, .deadline = 30
+#define HELD    .state = LEASE_HELD, .parts = D, .limit = EV, .expires = EV, .deadline = EV
+        { { .id = 7, HELD }, 0 },
+        { { .id = 0, HELD }, -EINVAL },
+        { { .id = 5, HELD }, -EEXIST },
+        { { .id = 7, HELD, .probe = 1 }, -EBUSY },
+        { { .id = 7, .probe = 1, .state = LEASE_HELD, .parts = V, .limit = 1, .deadline = EV }, 0 },
+        { { .id = 7, WAITING }, 0 },
+        { { .id = 7, WAITING, .probe = 1 }, 0 },
+        { { .id = 7, WAITING, .kind = LEASE_SHARED }, 0 },
+        { { .id = 7, WAITING, .kind = LEASE_FIRMWARE_UPDATE }, -EINVAL },
+        { { .id = 7, WAITING, .granted = 1 }, -EINVAL },
+        { { .id = 7, .state = LEASE_WAITING, .parts = D, .limit = 1, .deadline = EV }, -EINVAL },
+        { { .id = 7, .state = _LEASE_STATE_MAX, .parts = D, .limit = 1, .deadline = EV }, -EINVAL },
+        { { .id = 7, .state = LEASE_HELD, .parts = D, .limit = 1, .deadline = 9 }, -EINVAL },
+        { { .id = 7, .state = LEASE_HELD, .limit = 1, .deadline = EV }, -EINVAL },
+        { { .id = 7, .state = LEASE_HELD, .parts = 64, .limit = 1, .deadline = EV }, -EINVAL },
+        { { .id = 7, .state = LEASE_HELD, .parts = D, .deadline = EV }, -EINVAL },
+        { { .id = 7, .kind = _LEASE_KIND_MAX, HELD }, -EINVAL },
+        { { .id = 7, .kind = LEASE_FIRMWARE_UPDATE, HELD }, -EINVAL },
+        { { .id = 7, .kind = LEASE_SHARED, HELD, .probe = 1 }, -EBUSY },
+};
+
+START_TEST(test_restore) {
+        const Lease other = { .id = 5, .probe = 1, HELD }, *now;
+        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
+
+        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
+        ck_assert_int_eq(lease_restore(table, &other), 0);
+        ck_assert_int_eq(lease_restore(table, &restored[_i].lease), restored[_i].want);
+        now = lease_get(table, 7);
+        ck_assert_int_eq(now != NULL, restored[_i].want == 0);
+        if (now)
+                ck_assert_mem_eq(now, &restored[_i].lease, sizeof(*now));
+}
+END_TEST
+
+/* Time goes on where it was, and no number comes twice. */
+START_TEST(test_restore_goes_on) {
+        const Lease limited = { .id = 5,
+                                .state = LEASE_HELD,
+                                .parts = D,
+                                .limit = 50,
+                                .granted = 10,
+                                .expires = 60,
+                                .deadline = EV };
+        LeaseRequest request = { .parts = D, .limit = EV, .deadline = EV };
+        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
+        _cleanup_changes_ LeaseChanges changes = {};
+        char text[64];
+        LeaseId id;
+
+        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
+        ck_assert_int_eq(lease_restore(table, &limited), 0);
+        lease_skip_ids(table, 40);
+        lease_skip_ids(table, 20);
+        ck_assert_uint_eq(lease_next_event(table), 60);
+        ck_assert_int_eq(lease_request(table, &request, 30, &changes, &id), 0);
+        ck_assert_uint_eq(id, 41);
+        ck_assert_int_eq(lease_elapse(table, 60, &changes), 0);
+        describe(&changes, text, sizeof(text));
+        ck_assert_str_eq(text, "q41, -5 expired, +41");
+}
+END_TEST
+
+/* Whatever the order of their return, the queue is as it was, and goes on. */
+START_TEST(test_restore_queue) {
+        static const Lease leases[] = { { .id = 9, WAITING },
+                                        { .id = 3, HELD },
+                                        { .id = 5, WAITING } };
+        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
+        _cleanup_changes_ LeaseChanges changes = {};
+        char text[64];
+
+        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
+        for (size_t i = 0; i < ELEMENTSOF(leases); i++)
+                ck_assert_int_eq(lease_restore(table, &leases[i]), 0);
+        ck_assert_uint_eq(lease_position(table, 5), 1);
+        ck_assert_uint_eq(lease_position(table, 9), 2);
+        ck_assert_uint_eq(lease_next_event(table), 30);
+        ck_assert_int_eq(lease_end(table, 3, LEASE_END_RELEASED, 20, &changes), 0);
+        ck_assert_int_eq(lease_elapse(table, 31, &changes), 0);
+        describe(&changes, text, sizeof(text));
+        ck_assert_str_eq(text, "-3 released, +5, -5 expired, -9 timeout");
+}
+END_TEST
+
+/* The holder is gone while nobody looked: his successor is granted it once the probe was seen. */
+START_TEST(test_restore_without_holder) {
+        static const Lease waiting = { .id = 5, WAITING };
+        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
+        _cleanup_changes_ LeaseChanges changes = {};
+        char text[64];
+
+        ck_assert_int_eq(lease_table_new(&quota, &table), 0);
+        ck_assert_int_eq(lease_restore(table, &waiting), 0);
+        ck_assert_int_eq(lease_set_obstructed(table, 0, true, 10, &changes), 0);
+        ck_assert_uint_eq(changes.n, 0);
+        ck_assert_int_eq(lease_set_obstructed(table, 0, false, 11, &changes), 0);
+        describe(&changes, text, sizeof(text));
+        ck_assert_str_eq(text, "+5");
+}
+END_TEST
+
 START_TEST(test_names) {
         for (int i = 0; i < _LEASE_KIND_MAX; i++)
                 ck_assert_int_eq(lease_kind_from_string(lease_kind_to_string((LeaseKind) i)), i);
@@ -304,6 +413,10 @@ int main(void) {
 
         tcase_add_loop_test(tcase, test_script, 0, ELEMENTSOF(scripts));
         tcase_add_test(tcase, test_looking);
+        tcase_add_loop_test(tcase, test_restore, 0, ELEMENTSOF(restored));
+        tcase_add_test(tcase, test_restore_goes_on);
+        tcase_add_test(tcase, test_restore_queue);
+        tcase_add_test(tcase, test_restore_without_holder);
         tcase_add_test(tcase, test_names);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);

@@ -69,7 +69,7 @@ stop_daemon() {
         kill -TERM "$daemon_pid"
         wait "$daemon_pid" || status=$?
         check_equal "the daemon ends in good order" 0 "$status"
-        check_equal "no lease's descriptor is left behind" "" "$(ls "$scratch/run")"
+        check_equal "no lease's descriptor is left behind" "" "$(find "$scratch/run" -name 'lease-*')"
         [ "$status" -eq 0 ] || cat "$scratch/daemon.log"
 }
 
