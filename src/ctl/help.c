@@ -24,6 +24,7 @@ static const Line lines[] = {
         { "renew [PROBE|LEASE]", "Start its time limit anew" },
         { "tty [PROBE]", "Print the device of its serial port" },
         { "leases", "One line per lease, and per request that waits" },
+        { "doctor [PROBE]", "Examine a probe and its target, and say what is wrong" },
         { "explain [TEXT|-]", "What a tool's message means, here and now" },
         { "Options:", NULL },
         { "   --json", "Print JSON (verbs that show something)" },
@@ -37,6 +38,8 @@ static const Line lines[] = {
         { "   --with=PARTS", "Its serial port and disk too: vcp,msd (run, lock)" },
         { "   --for=TIME", "Hold it no longer than that without renew (lock)" },
         { "   --pid=PID", "The process to hold it for (lock; default: the shell)" },
+        { "   --report=FILE", "Write the findings as a page to pass on (doctor)" },
+        { "   --reset", "Try nRST too, which resets the target (doctor)" },
         { "-h --help", "Show this help" },
         { "   --version", "Show the version" },
 };

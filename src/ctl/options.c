@@ -25,6 +25,8 @@ static const struct option table[] = {
         { "pid", required_argument, NULL, OPTION_PID },
         { "with", required_argument, NULL, OPTION_WITH },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
+        { "report", required_argument, NULL, OPTION_REPORT },
+        { "reset", no_argument, NULL, OPTION_RESET },
         { "help", no_argument, NULL, OPTION_HELP },
         { "version", no_argument, NULL, OPTION_VERSION },
         {},
@@ -114,6 +116,12 @@ static int set_option(Options *options, int option, const char *value) {
                         return -EINVAL;
                 }
                 options->reason = value;
+                break;
+        case OPTION_REPORT:
+                options->report = value;
+                break;
+        case OPTION_RESET:
+                options->reset = true;
                 break;
         case OPTION_NO_ASK_PASSWORD:
                 options->no_ask_password = true;

@@ -28,6 +28,8 @@ typedef enum Option {
         OPTION_FOR = 1 << 17,
         OPTION_PID = 1 << 18,
         OPTION_WITH = 1 << 19,
+        OPTION_REPORT = 1 << 29,
+        OPTION_RESET = 1 << 30,
 } Option;
 
 typedef struct Options {
@@ -38,6 +40,8 @@ typedef struct Options {
         const char *probe; /* NULL: the only one there is */
         Usec wait;         /* 0: not at all; USEC_INFINITY: without end */
         const char *reason;
+        const char *report; /* file to write; NULL: none */
+        bool reset;         /* the target may be reset */
         Until until;
         Usec limit;     /* 0: none */
         pid_t pid;      /* 0: not given */

@@ -20,6 +20,10 @@ static const Verb verbs[] = {
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
+        { "doctor", 0, 1,
+          OPTION_PROBE | OPTION_WAIT | OPTION_NO_ASK_PASSWORD | OPTION_JSON | OPTION_REPORT |
+                  OPTION_RESET,
+          false, verb_doctor },
         { "explain", 0, -1, OPTION_JSON, false, verb_explain },
 };
 

@@ -38,4 +38,5 @@ int verb_unlock(int n, char **words, const Options *options);
 int verb_renew(int n, char **words, const Options *options);
 int verb_tty(int n, char **words, const Options *options);
 int verb_leases(int n, char **words, const Options *options);
+int verb_doctor(int n, char **words, const Options *options);
 int verb_explain(int n, char **words, const Options *options);

@@ -9,7 +9,7 @@ function __stlinkctl_takes_lease
     __fish_seen_subcommand_from run connect lock
 end
 
-set -l verbs status list monitor run connect lock unlock renew tty leases explain
+set -l verbs status list monitor run connect lock unlock renew tty leases doctor explain
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -21,8 +21,9 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d '
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a doctor -d 'Examine a probe and its target'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect lock unlock renew tty" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor lock unlock renew tty" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
 complete -c stlinkctl -n "__fish_seen_subcommand_from list leases" -l no-legend -d 'Print no headings'
@@ -35,5 +36,10 @@ complete -c stlinkctl -n "__fish_seen_subcommand_from unlock renew tty" -s p -l 
 complete -c stlinkctl -n "__fish_seen_subcommand_from run lock" -l with -xa 'vcp msd vcp,msd' -d 'Which parts too'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l for -x -d 'How long to hold it'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l pid -x -d 'The process to hold it for'
+complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
+complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l wait -d 'Wait until it is free'
+complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l no-ask-password -d 'Do not ask for a password'
+complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l report -rF -d 'Write a page to pass on'
+complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l reset -d 'Try nRST too'
 complete -c stlinkctl -s h -l help -d 'Show the help'
 complete -c stlinkctl -l version -d 'Show the version'
