@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Every script, whatever its name, passes shellcheck.
+# deadline: 600
 # shellcheck source=lint.sh
 . "$(dirname "$0")/lint.sh"
 
