@@ -177,7 +177,10 @@ void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason
                                       "Ended") < 0 ||
             sd_bus_message_append(message, "s", reason) < 0)
                 return;
-        (void) sd_bus_send_to(bus->connection, message, owner, NULL);
+        if (owner[0])
+                (void) sd_bus_send_to(bus->connection, message, owner, NULL);
+        else
+                (void) sd_bus_send(bus->connection, message, NULL);
 }
 
 /* --- answers ------------------------------------------------------------------------------ */

@@ -41,7 +41,7 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);
 /* Tell everybody, its holder and the desktop among them, that somebody asks for a lease. */
 void bus_lease_asked(Bus *bus, LeaseId id, const char *by, const char *reason, Usec deadline);
 
-/* Tell the owner of a lease, by his bus name, why it ended. */
+/* Tell the owner of a lease, by his bus name, why it ended; or all who listen, when he has none. */
 void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason);
 
 /* Tell of a conflict, which the sentence says to people. */

@@ -8,37 +8,11 @@
 #include "bus/names.h"
 #include "core/ids.h"
 #include "ctl/client.h"
-#include "ctl/lease.h"
-#include "ctl/properties.h"
+#include "ctl/lease-private.h"
 
 /* Somebody may have to type a password first, for which the daemon gives him two minutes. */
 #define ACQUIRE_TIMEOUT (150 * USEC_PER_SEC)
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
-
-#define LEASE_SIGNALS \
-        "type='signal',sender='" STLINKD_BUS_NAME "',path_namespace='" STLINKD_LEASE_PATH "'"
-#define LOCAL_SIGNALS                                        \
-        "type='signal',sender='org.freedesktop.DBus.Local'," \
-        "interface='org.freedesktop.DBus.Local',member='Disconnected'"
-
-struct ClientLease {
-        sd_bus *bus;
-        sd_bus_slot *lease_slot, *daemon_slot, *local_slot;
-        char *path;
-        char *daemon; /* unique name of who granted it */
-        int fd;       /* -EBADF: it is bound to a process */
-        bool keep;
-        char *state;
-        uint32_t position;
-        char *ended;
-        ClientLeaseChanged changed;
-        void *userdata;
-};
-
-static const Property lease_table[] = {
-        { "State", "s", offsetof(ClientLease, state) },
-        { "Position", "u", offsetof(ClientLease, position) },
-};
 
 bool client_lease_is_held(const ClientLease *lease) {
         return !lease->ended && lease->state && strcmp(lease->state, "waiting") != 0;
@@ -55,80 +29,6 @@ const char *client_lease_ended(const ClientLease *lease) {
 void client_lease_watch(ClientLease *lease, ClientLeaseChanged changed, void *userdata) {
         lease->changed = changed;
         lease->userdata = userdata;
-}
-
-static void notify(ClientLease *lease) {
-        if (lease->changed)
-                lease->changed(lease, lease->userdata);
-}
-
-static void end(ClientLease *lease, const char *reason) {
-        if (lease->ended)
-                return;
-        lease->ended = strdup(reason);
-        notify(lease);
-}
-
-static int read_changed(ClientLease *lease, sd_bus_message *message) {
-        const char *interface;
-        int r = sd_bus_message_read_basic(message, 's', &interface);
-
-        if (r < 0 || strcmp(interface, STLINKD_LEASE_INTERFACE) != 0)
-                return r;
-        r = properties_read(message, lease_table, ELEMENTSOF(lease_table), lease);
-        if (r >= 0)
-                notify(lease);
-        return r;
-}
-
-static int lease_signalled(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        ClientLease *lease = userdata;
-        const char *sender = sd_bus_message_get_sender(message), *reason;
-
-        (void) error;
-        /* Anybody may send us a signal of any name; only the daemon's counts. */
-        if (!lease->path || !sender || strcmp(sender, lease->daemon) != 0 ||
-            strcmp(sd_bus_message_get_path(message), lease->path) != 0)
-                return 0;
-        if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties",
-                                     "PropertiesChanged"))
-                return read_changed(lease, message);
-        if (sd_bus_message_is_signal(message, STLINKD_LEASE_INTERFACE, "Ended") &&
-            sd_bus_message_read_basic(message, 's', &reason) > 0)
-                end(lease, reason);
-        return 0;
-}
-
-static int daemon_changed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const char *name, *before, *after;
-        ClientLease *lease = userdata;
-
-        (void) error;
-        if (sd_bus_message_read(message, "sss", &name, &before, &after) > 0 && lease->daemon &&
-            strcmp(before, lease->daemon) == 0)
-                end(lease, "daemon-gone");
-        return 0;
-}
-
-static int bus_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        (void) message;
-        (void) error;
-        end(userdata, "daemon-gone");
-        return 0;
-}
-
-/* The matches reach the bus before the call to Acquire does, so no signal is missed. */
-static int listen_to_signals(ClientLease *lease) {
-        int r = sd_bus_add_match_async(lease->bus, &lease->lease_slot, LEASE_SIGNALS,
-                                       lease_signalled, NULL, lease);
-
-        if (r >= 0)
-                r = sd_bus_add_match_async(lease->bus, &lease->daemon_slot, CLIENT_DAEMON_SIGNALS,
-                                           daemon_changed, NULL, lease);
-        if (r >= 0)
-                r = sd_bus_add_match_async(lease->bus, &lease->local_slot, LOCAL_SIGNALS,
-                                           bus_disconnected, NULL, lease);
-        return r;
 }
 
 static int append_parts(sd_bus_message *call, unsigned parts) {
@@ -194,16 +94,15 @@ static int take_answer(ClientLease *lease, sd_bus_message *answer) {
         return lease->fd < 0 ? -errno : 0;
 }
 
-/* Whether it waits, and where. It may also have ended already; then its signal came before. */
+/* Whether it waits, and where. It may also have ended already, or the daemon may have: the signals
+ * that follow say so. */
 static int read_state(ClientLease *lease) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
-        int r = sd_bus_call_method(lease->bus, STLINKD_BUS_NAME, lease->path,
+        int r = sd_bus_call_method(lease->bus, lease->daemon, lease->path,
                                    "org.freedesktop.DBus.Properties", "GetAll", NULL, &answer, "s",
                                    STLINKD_LEASE_INTERFACE);
 
-        if (r == -EBADR)
-                return 0;
-        return r < 0 ? r : properties_read(answer, lease_table, ELEMENTSOF(lease_table), lease);
+        return r < 0 ? 0 : client_lease_read(lease, answer);
 }
 
 int client_lease_acquire(sd_bus *bus, const char *probe, const ClientRequest *request,
@@ -216,13 +115,13 @@ int client_lease_acquire(sd_bus *bus, const char *probe, const ClientRequest *re
                 return -ENOMEM;
         lease->fd = -EBADF;
         lease->bus = sd_bus_ref(bus);
-        r = listen_to_signals(lease);
-        if (r >= 0)
-                r = make_call(bus, probe, request, &call);
+        r = make_call(bus, probe, request, &call);
         if (r >= 0)
                 r = sd_bus_call(bus, call, ACQUIRE_TIMEOUT, reterr, &answer);
         if (r >= 0)
                 r = take_answer(lease, answer);
+        if (r >= 0)
+                r = client_lease_follow(lease);
         if (r < 0)
                 return r;
         if (request->wait > 0)
@@ -251,12 +150,15 @@ static void release(ClientLease *lease) {
 ClientLease *client_lease_free(ClientLease *lease) {
         if (!lease)
                 return NULL;
+        if (lease->event)
+                client_lease_detach(lease);
         if (lease->path && !lease->ended && !lease->keep)
                 release(lease);
         safe_close(lease->fd);
         sd_bus_slot_unref(lease->lease_slot);
         sd_bus_slot_unref(lease->daemon_slot);
         sd_bus_slot_unref(lease->local_slot);
+        sd_bus_slot_unref(lease->call);
         sd_bus_unref(lease->bus);
         free(lease->path);
         free(lease->daemon);
@@ -272,18 +174,6 @@ void client_lease_keep(ClientLease *lease) {
 
 const char *client_lease_path(const ClientLease *lease) {
         return lease->path;
-}
-
-int client_lease_await(ClientLease *lease) {
-        while (!client_lease_is_held(lease) && !lease->ended) {
-                int r = sd_bus_process(lease->bus, NULL);
-
-                if (r == 0)
-                        r = sd_bus_wait(lease->bus, UINT64_MAX);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
 }
 
 int client_lease_open(ClientLease *lease, sd_bus_error *reterr, int *ret_fd) {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
 
 #include "base/macro.h"
 #include "base/time.h"
@@ -39,6 +40,11 @@ DEFINE_CLEANUP(ClientLease *, client_lease_free)
 
 void client_lease_watch(ClientLease *lease, ClientLeaseChanged changed, void *userdata);
 
+/* Have a loop serve the lease's connection to the bus, which may be another one later on; and no
+ * longer, before the loop is freed. */
+int client_lease_attach(ClientLease *lease, sd_event *event);
+void client_lease_detach(ClientLease *lease);
+
 /* Serve the bus until the lease is held or has ended. 0, or the error of the bus. */
 int client_lease_await(ClientLease *lease);
 
@@ -47,8 +53,8 @@ bool client_lease_is_held(const ClientLease *lease);
 /* Place in the queue; 0 once held. */
 unsigned client_lease_position(const ClientLease *lease);
 
-/* Why it ended: as the signal Lease.Ended says, "daemon-gone" when the daemon or the bus went
- * away; NULL while it has not. */
+/* Why it ended: as the signal Lease.Ended says, "daemon-gone" when the daemon went away
+ * and did not come back, or knew nothing of it then; NULL while it has not. */
 const char *client_lease_ended(const ClientLease *lease);
 
 /* A descriptor of the probe's node; the caller closes it. Errors as those of Lease.Open. */

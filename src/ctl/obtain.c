@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "bus/names.h"
 #include "ctl/client.h"
 #include "ctl/describe.h"
 #include "ctl/obtain.h"
@@ -86,6 +88,42 @@ static ExitCode await(sd_bus *bus, const ProbeView *probe, ClientLease *lease) {
         return EXIT_CODE_OK;
 }
 
+/* Wait until the daemon is on the bus again, a while. */
+static bool await_daemon(sd_bus *bus) {
+        const struct timespec pause = { .tv_nsec = 200000000 };
+
+        for (unsigned i = 0; i < 100; i++) {
+                int r = sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                           "org.freedesktop.DBus", "GetNameOwner", NULL, NULL, "s",
+                                           STLINKD_BUS_NAME);
+
+                if (r >= 0 || sd_bus_is_open(bus) <= 0)
+                        return r >= 0;
+                (void) nanosleep(&pause, NULL);
+        }
+        return false;
+}
+
+/* The daemon may end while it is asked. Whoever is ready to wait asks the next one, for as long as
+ * he would have waited. */
+static int acquire(sd_bus *bus, const ProbeView *probe, const ClientRequest *wanted,
+                   sd_bus_error *reterr, ClientLease **ret) {
+        Usec end = usec_add(now_usec(CLOCK_MONOTONIC), wanted->wait), now;
+        ClientRequest request = *wanted;
+        int r;
+
+        for (;;) {
+                r = client_lease_acquire(bus, probe->path, &request, reterr, ret);
+                if (r >= 0 || !sd_bus_error_has_name(reterr, SD_BUS_ERROR_NO_REPLY))
+                        return r;
+                now = now_usec(CLOCK_MONOTONIC);
+                if (now >= end || !await_daemon(bus))
+                        return r;
+                request.wait = end == USEC_INFINITY ? end : end - now;
+                sd_bus_error_free(reterr);
+        }
+}
+
 ExitCode obtain_lease(sd_bus *bus, const ProbeView *probe, const ClientRequest *request,
                       ClientLease **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -93,7 +131,7 @@ ExitCode obtain_lease(sd_bus *bus, const ProbeView *probe, const ClientRequest *
         ExitCode code = EXIT_CODE_OK;
         int r;
 
-        r = client_lease_acquire(bus, probe->path, request, &error, &lease);
+        r = acquire(bus, probe, request, &error, &lease);
         if (r < 0)
                 return client_report(&error, r);
         if (!client_lease_is_held(lease))

@@ -39,5 +39,5 @@ int verb_run(int n, char **words, const Options *options) {
         }
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
-        return wrapper_run(bus, lease, words, options->until);
+        return wrapper_run(lease, words, options->until);
 }

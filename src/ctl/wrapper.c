@@ -168,11 +168,11 @@ static int watch_signals(Wrapper *wrapper, sigset_t *ret_mask) {
         return r;
 }
 
-static int prepare(Wrapper *wrapper, sd_bus *bus, sigset_t *ret_mask) {
+static int prepare(Wrapper *wrapper, sigset_t *ret_mask) {
         int r = sd_event_new(&wrapper->event);
 
         if (r >= 0)
-                r = sd_bus_attach_event(bus, wrapper->event, SD_EVENT_PRIORITY_NORMAL);
+                r = client_lease_attach(wrapper->lease, wrapper->event);
         if (r >= 0)
                 r = watch_signals(wrapper, ret_mask);
         if (r >= 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
@@ -195,10 +195,10 @@ static void offer_explanation(const Wrapper *wrapper) {
                                 wrapper->command);
 }
 
-int wrapper_run(sd_bus *bus, ClientLease *lease, char **command, Until until) {
+int wrapper_run(ClientLease *lease, char **command, Until until) {
         Wrapper wrapper = { .lease = lease, .command = command[0], .until = until };
         sigset_t mask;
-        int r = prepare(&wrapper, bus, &mask);
+        int r = prepare(&wrapper, &mask);
 
         if (r >= 0) {
                 r = start(&wrapper, command, &mask);
@@ -213,7 +213,7 @@ int wrapper_run(sd_bus *bus, ClientLease *lease, char **command, Until until) {
                         r = sd_event_run(wrapper.event, UINT64_MAX);
                 client_lease_watch(lease, NULL, NULL);
         }
-        (void) sd_bus_detach_event(bus);
+        client_lease_detach(lease);
         sd_event_unref(wrapper.event);
         if (r < 0)
                 return exit_code_of_wrapper(client_report(NULL, r));

@@ -8,4 +8,4 @@
  * terminal, standard streams as they are. Returns the command's exit status, 128 + N when
  * signal N ended it, or a code of our own (exit_code_of_wrapper()). Call it once: it changes
  * this process's signals for good. */
-int wrapper_run(sd_bus *bus, ClientLease *lease, char **command, Until until);
+int wrapper_run(ClientLease *lease, char **command, Until until);

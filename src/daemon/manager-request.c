@@ -151,6 +151,9 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
 static bool is_owner(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller) {
         if (entry->form == LEASE_FORM_PROCESS && caller->uid == lease->uid)
                 return true;
+        /* Since the bus was another one he has a new name. */
+        if (!entry->owner_name[0] && entry->owner && caller->pid == entry->owner->pid)
+                return process_is_alive(entry->owner);
         return strcmp(entry->owner_name, caller->name) == 0;
 }
 

@@ -215,7 +215,7 @@ background lost bash -c "exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready
 lost=$job
 wait_until 20 grep -q ready "$scratch/lost.out"
 fake_stop
-wait_until 20 grep -q 'goes on' "$scratch/lost.err"
+wait_until 60 grep -q 'goes on' "$scratch/lost.err"
 echo >"$scratch/go"
 ended "$lost"
 check_equal "so does one whose daemon has stopped" 4 "$status"

@@ -98,6 +98,39 @@ START_TEST(test_process) {
 }
 END_TEST
 
+/* The bus is gone, so are names; descriptors and processes are not. What waits goes on waiting only
+ * if its owner knows of it. */
+START_TEST(test_bus_lost) {
+        Answer held, early, late, connection;
+
+        plug(NODE);
+        client_acquire(&carol, ID, &held, NULL);
+        wait_for(&held, "");
+        client_acquire_bound(&bob, ID, &connection, WAIT, NEVER, "waiting", "s", "object", NULL);
+        wait_for(&connection, "");
+        client_acquire(&alice, ID, &early, WAIT, NEVER, "waiting", "s", "object", NULL);
+        wait_for(&early, "");
+        client_acquire(&bob, ID, &late, WAIT, NEVER, NULL);
+        wait_leases(4);
+        manager_lose_bus(world.manager);
+        wait_leases(2);
+        wait_for(&late, "LeaseLost");
+        ck_assert_str_eq(get(&held, "State"), "held");
+        ck_assert_str_eq(get(&early, "State"), "waiting");
+        ck_assert_str_eq(get(&connection, "State"), "");
+        /* Their connections do not matter any more, and have no right to them by their names. */
+        client_end(&alice);
+        world_settle(&world, 50);
+        answer_clear(&held);
+        wait_leases(1);
+        ck_assert_str_eq(get(&early, "State"), "held");
+        answer_clear(&early);
+        wait_state(ID, "free");
+        answer_clear(&connection);
+        client_begin(&alice, &world);
+}
+END_TEST
+
 START_TEST(test_process_waits) {
         pid_t child = start_child();
         Answer first, dies, leaves, last;
@@ -224,6 +257,7 @@ int main(void) {
         tcase_add_test(tcase, test_fd);
         tcase_add_test(tcase, test_connection);
         tcase_add_test(tcase, test_process);
+        tcase_add_test(tcase, test_bus_lost);
         tcase_add_test(tcase, test_process_waits);
         tcase_add_test(tcase, test_owner);
         tcase_add_test(tcase, test_renew);

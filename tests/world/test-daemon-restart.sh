@@ -55,6 +55,43 @@ check_soon "their leases are gone" 10 is $one free
 check_soon "both" 10 is $two free
 check_equal "without a trace" "" "$(find "$scratch/run" -name 'lease-*')"
 
+# A queue, and a daemon that goes again and again. Who dies meanwhile loses his place, nobody else.
+queue() { # NAME: wait for $one, then put NAME down
+        spawn "$1" "$TOP_BUILDDIR/stlinkctl" run --wait --probe $one -- bash -c "echo $1 >>$scratch/order; sleep 0.2"
+        wait_until 20 grep -q place "$scratch/$1.log" || fail "$1 waits" "$(<"$scratch/$1.log")"
+}
+waiting() { # N
+        [ "$(ctl leases --json | grep -c '"state": *"waiting"')" = "$1" ]
+}
+spawn holder "$TOP_BUILDDIR/stlinkctl" run --probe $one -- sleep 300
+holder=$spawned
+check_soon "leased" 10 is $one leased
+: >"$scratch/order"
+queue one; first=$spawned
+queue two; second=$spawned
+queue three; third=$spawned
+before=$(leases)
+kill_daemon
+sleep 0.5
+run_daemon
+check_equal "after a crash the queue is as it was" "$before" "$(leases)"
+queue four; fourth=$spawned
+kill_daemon
+kill -KILL "$second"
+wait "$second" 2>/dev/null
+run_daemon
+check_soon "who went meanwhile is out of it" 10 waiting 3
+kill_daemon
+kill -TERM "$holder"
+sleep 0.3
+run_daemon
+check "the first goes on" wait "$first"
+check "the third" wait "$third"
+check "and who came last" wait "$fourth"
+check_equal "in their order" "one three four" "$(paste -sd ' ' "$scratch/order")"
+check_no_match "and hear nothing of it" 'stopped|lost' "$(cat "$scratch"/{one,three,four}.log)"
+check_soon "the probe is free" 10 is $one free
+
 # A state that makes no sense.
 kill_daemon
 printf 'stlinkd-state 2\nlast 99 .\nlease 1 fd\nlease 2 process exclusive held 1 0 0 0 0 0 0 0 %d 0\ta\tb\n\377\n' $$ \
@@ -65,6 +102,23 @@ kill_daemon
 head -c 100000 /dev/urandom >"$scratch/run/state"
 run_daemon
 check_soon "neither does noise" 10 is $one free
+check_match "it says so" 'Cannot read who held which lease' "$(<"$scratch/daemon.log")"
+kill_daemon
+printf 'stlinkd-state 99\nwhatever\n' >"$scratch/run/state"
+run_daemon
+check_soon "nor what a newer one wrote" 10 is $one free
+check_match "it says that, too" 'newer stlinkd' "$(<"$scratch/daemon.log")"
+
+# Cut off in the middle of the last line, the rest still counts.
+number=$(ctl lock $one)
+ctl lock $two >/dev/null
+kill_daemon
+truncate -s -20 "$scratch/run/state"
+run_daemon
+check_soon "of a file that was cut off the rest counts" 10 is $one leased
+check_soon "what was cut off is lost" 10 is $two free
+ctl unlock $one
+wait_until 10 is $one free
 
 # At any moment of the story.
 rounds=$((20 * ${TEST_SCALE:-1})) lost=0 doubled=0
