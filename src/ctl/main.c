@@ -24,12 +24,15 @@ static bool check_call(const Verb *verb, int n, const Options *options) {
                 return false;
         }
         if (n < verb->min_words) {
-                client_say("'%s' needs a command to run.", verb->name);
+                client_say(verb->is_wrapper ? "'%s' needs a command to run."
+                                            : "'%s' needs more than that.",
+                           verb->name);
                 return false;
         }
         if (verb->max_words >= 0 && n > verb->max_words) {
-                client_say(verb->max_words == 0 ? "'%s' takes no arguments."
-                                                : "'%s' takes one probe only.",
+                client_say(verb->max_words == 0   ? "'%s' takes no arguments."
+                           : verb->max_words == 1 ? "'%s' takes one probe only."
+                                                  : "'%s' takes no more than that.",
                            verb->name);
                 return false;
         }

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "base/string-table.h"
 #include "ctl/client.h"
+#include "ctl/number.h"
 #include "ctl/options.h"
 #include "ctl/parts.h"
 
@@ -24,6 +26,11 @@ static const struct option table[] = {
         { "for", required_argument, NULL, OPTION_FOR },
         { "pid", required_argument, NULL, OPTION_PID },
         { "with", required_argument, NULL, OPTION_WITH },
+        { "mode", required_argument, NULL, OPTION_MODE },
+        { "speed", required_argument, NULL, OPTION_SPEED },
+        { "ap", required_argument, NULL, OPTION_AP },
+        { "leave", required_argument, NULL, OPTION_LEAVE },
+        { "output", required_argument, NULL, OPTION_OUTPUT },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "report", required_argument, NULL, OPTION_REPORT },
         { "reset", no_argument, NULL, OPTION_RESET },
@@ -96,6 +103,66 @@ static int set_parts(Options *options, const char *text) {
         return 0;
 }
 
+static const char *const connect_mode_table[] = {
+        [CONNECT_NORMAL] = "normal",
+        [CONNECT_UNDER_RESET] = "under-reset",
+        [CONNECT_HOTPLUG] = "hotplug",
+        [CONNECT_POWER_UP] = "power-up",
+};
+static const char *const leave_table[] = {
+        [LEAVE_ATTACHED] = "attached",
+        [LEAVE_HALTED] = "halted",
+        [LEAVE_RUNNING] = "running",
+};
+DECLARE_STRING_TABLE(connect_mode, ConnectMode);
+DECLARE_STRING_TABLE(leave, Leave);
+DEFINE_STRING_TABLE(connect_mode, ConnectMode)
+DEFINE_STRING_TABLE(leave, Leave)
+
+static int set_mode(Options *options, const char *text) {
+        int mode = connect_mode_from_string(text);
+
+        if (mode < 0) {
+                client_say("--mode is 'normal', 'under-reset', 'hotplug' or 'power-up', not '%s'.",
+                           text);
+                return -EINVAL;
+        }
+        options->mode = (ConnectMode) mode;
+        return 0;
+}
+
+static int set_leave(Options *options, const char *text) {
+        int leave = leave_from_string(text);
+
+        if (leave < 0) {
+                client_say("--leave is 'attached', 'halted' or 'running', not '%s'.", text);
+                return -EINVAL;
+        }
+        options->leave = (Leave) leave;
+        return 0;
+}
+
+static int set_number(const char *option, const char *text, uint32_t min, uint32_t max,
+                      uint32_t *ret) {
+        uint32_t value;
+
+        if (parse_u32(text, &value) < 0 || value < min || value > max) {
+                client_say("--%s is a number from %u to %u, not '%s'.", option, min, max, text);
+                return -EINVAL;
+        }
+        *ret = value;
+        return 0;
+}
+
+static int set_ap(Options *options, const char *text) {
+        uint32_t ap;
+        int r = set_number("ap", text, 0, UINT8_MAX, &ap);
+
+        if (r >= 0)
+                options->ap = (uint8_t) ap;
+        return r;
+}
+
 static int set_option(Options *options, int option, const char *value) {
         options->given |= (unsigned) option;
         switch (option) {
@@ -134,6 +201,17 @@ static int set_option(Options *options, int option, const char *value) {
                 return set_parts(options, value);
         case OPTION_UNTIL:
                 return set_until(options, value);
+        case OPTION_MODE:
+                return set_mode(options, value);
+        case OPTION_SPEED:
+                return set_number("speed", value, 1, 100000, &options->speed_khz);
+        case OPTION_AP:
+                return set_ap(options, value);
+        case OPTION_LEAVE:
+                return set_leave(options, value);
+        case OPTION_OUTPUT:
+                options->output = value;
+                break;
         }
         return 0;
 }
@@ -158,11 +236,13 @@ int options_parse(Options *options, int argc, char **argv, bool in_order) {
 
         optind = 0; /* start anew, also inside getopt's own state */
         opterr = 0;
-        while ((c = getopt_long(argc, argv, in_order ? "+:hp:" : ":hp:", table, NULL)) != -1) {
+        while ((c = getopt_long(argc, argv, in_order ? "+:hp:o:" : ":hp:o:", table, NULL)) != -1) {
                 if (c == 'h')
                         c = OPTION_HELP;
                 else if (c == 'p')
                         c = OPTION_PROBE;
+                else if (c == 'o')
+                        c = OPTION_OUTPUT;
                 else if (c == '?' || c == ':')
                         return complain(c, argv[optind - 1]);
                 r = set_option(options, c, optarg);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/time.h"
@@ -12,6 +13,22 @@ typedef enum Until {
         UNTIL_TREE, /* the command and everything it started are gone */
         UNTIL_MAIN, /* the command itself has ended */
 } Until;
+
+/* How to get hold of a target. */
+typedef enum ConnectMode {
+        CONNECT_NORMAL,      /* as it is */
+        CONNECT_UNDER_RESET, /* held in reset meanwhile, then stopped at its first instruction */
+        CONNECT_HOTPLUG,     /* as it is, and nothing but reading */
+        CONNECT_POWER_UP,    /* when it is switched on, and stopped then */
+} ConnectMode;
+
+/* How to leave it. */
+typedef enum Leave {
+        LEAVE_AS_FOUND,
+        LEAVE_ATTACHED, /* the same, the probe stays in SWD */
+        LEAVE_HALTED,
+        LEAVE_RUNNING,
+} Leave;
 
 /* Each option once, as a bit: which ones a verb takes, and which ones were given. The values are
  * beyond those of characters, so that they can stand beside short options. */
@@ -28,6 +45,11 @@ typedef enum Option {
         OPTION_FOR = 1 << 17,
         OPTION_PID = 1 << 18,
         OPTION_WITH = 1 << 19,
+        OPTION_MODE = 1 << 24,
+        OPTION_SPEED = 1 << 25,
+        OPTION_AP = 1 << 26,
+        OPTION_LEAVE = 1 << 27,
+        OPTION_OUTPUT = 1 << 28,
         OPTION_REPORT = 1 << 29,
         OPTION_RESET = 1 << 30,
 } Option;
@@ -46,6 +68,11 @@ typedef struct Options {
         Usec limit;     /* 0: none */
         pid_t pid;      /* 0: not given */
         unsigned parts; /* mask of ProbePart; 0: the debug interface alone */
+        ConnectMode mode;
+        unsigned speed_khz; /* 0: not given */
+        uint8_t ap;
+        Leave leave;
+        const char *output; /* NULL: not given */
 } Options;
 
 void options_init(Options *options);

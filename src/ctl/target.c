@@ -66,6 +66,10 @@ static void describe_probe_side(Row *row, const ProbeInfo *info) {
         row_set_string(row, "firmware", name);
         row_set_string(row, "mode", probe_mode_to_string(info->mode));
         row_set_integer(row, "swd_khz", info->swd_khz);
+        if (info->swd_khz > 0)
+                row_set_text(row, "swd_khz", "%u kHz", info->swd_khz);
+        else
+                row_set_none(row, "swd_khz");
         row_set_integer(row, "commands", info->commands);
         if (info->millivolts < 0) {
                 row_set_none(row, "target_millivolts");
@@ -82,4 +86,44 @@ void target_describe(Row *row, const ProbeInfo *info, const ProbeTarget *target)
         set_hex(row, "cpuid", target->cpuid);
         describe_core(row, target->cpuid);
         describe_device(row, target);
+}
+
+static const char *rdp_words(Rdp rdp) {
+        switch (rdp) {
+        case RDP_LEVEL_0:
+                return "not protected";
+        case RDP_LEVEL_HALF:
+                return "its secure part is protected (level 0.5)";
+        case RDP_LEVEL_1:
+                return "protected (level 1); lifting that erases the flash";
+        case RDP_LEVEL_2:
+                return "protected for good (level 2)";
+        case RDP_UNKNOWN:
+                break;
+        }
+        return "";
+}
+
+void target_describe_details(Row *row, const TargetDetails *details) {
+        const char *state = core_state_to_string(details->core);
+
+        set_hex(row, "ap_idr", details->ap_idr);
+        row_set_string(row, "core_state", state);
+        row_set_boolean(row, "debugged", details->debugged);
+        if (state && details->debugged)
+                row_set_text(row, "core_state", "%s, with debugging enabled", state);
+        row_set_string(row, "rdp", rdp_to_string(details->rdp));
+        if (details->rdp != RDP_UNKNOWN)
+                row_set_text(row, "rdp", "%s", rdp_words(details->rdp));
+}
+
+void target_describe_reset(Row *row, ResetLine line) {
+        row_set_string(row, "reset",
+                       line == RESET_NRST     ? "nrst"
+                       : line == RESET_SYSTEM ? "system"
+                                              : NULL);
+        row_set_text(row, "reset",
+                     line == RESET_NRST ? "resets the target"
+                                        : "does not reach the target; its core was asked to "
+                                          "reset it");
 }

@@ -8,13 +8,22 @@
 /* Of the verbs that take a probe. */
 #define LEASE_OPTIONS (OPTION_PROBE | OPTION_WAIT | OPTION_REASON | OPTION_NO_ASK_PASSWORD)
 
+/* Of those that talk to the target. */
+#define TARGET_OPTIONS (LEASE_OPTIONS | OPTION_SPEED | OPTION_AP)
+
 /* The first is the one without a name. */
 static const Verb verbs[] = {
         { "status", 0, -1, OPTION_JSON, false, verb_status },
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
         { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL | OPTION_WITH, true, verb_run },
-        { "connect", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_connect },
+        { "connect", 0, 1, TARGET_OPTIONS | OPTION_JSON | OPTION_MODE | OPTION_LEAVE, false,
+          verb_connect },
+        { "reset", 0, 1, TARGET_OPTIONS | OPTION_LEAVE, false, verb_reset },
+        { "halt", 0, 1, TARGET_OPTIONS, false, verb_halt },
+        { "resume", 0, 1, TARGET_OPTIONS, false, verb_resume },
+        { "read", 2, 2, TARGET_OPTIONS | OPTION_OUTPUT, false, verb_read },
+        { "write", 2, -1, TARGET_OPTIONS, false, verb_write },
         { "lock", 0, 1, LEASE_OPTIONS | OPTION_FOR | OPTION_PID | OPTION_WITH, false, verb_lock },
         { "unlock", 0, 1, OPTION_PROBE, false, verb_unlock },
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "proto/chips.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
 #include "base/macro.h"
+#include "proto/chips.h"
 
 /* Where a family keeps DBGMCU_IDCODE */
 #define IDCODE_M3  0xE0042000u /* F1, F2, F3, F4, F7, L1, L4, G4, WB, WL */
@@ -179,4 +183,80 @@ uint32_t chip_idcode_address(uint32_t cpuid, uint32_t dpidr, size_t index) {
                 if (chips[i].core == core)
                         return index == 0 ? chips[i].idcode : 0;
         return 0;
+}
+
+typedef enum RdpCoding {
+        RDP_BIT_1,    /* F1: RDPRT */
+        RDP_BITS_2_1, /* F0, F3: RDPRT[1:0], both bits mean level 2 */
+        RDP_BYTE_0,   /* AA, CC, anything else */
+        RDP_BYTE_1,
+} RdpCoding;
+
+/* stlink-protocol §8.3; what is not there is not known, as with U0, H5 and WBA. Level 0.5, byte
+ * 55, of L5 and U5: "RDP level 0.5" in RM0438 and RM0456. */
+static const struct {
+        const char *family;
+        uint32_t address;
+        RdpCoding coding;
+} protections[] = {
+        { "STM32F0", 0x4002201C, RDP_BITS_2_1 }, { "STM32F1", 0x4002201C, RDP_BIT_1 },
+        { "STM32F2", 0x40023C14, RDP_BYTE_1 },   { "STM32F3", 0x4002201C, RDP_BITS_2_1 },
+        { "STM32F4", 0x40023C14, RDP_BYTE_1 },   { "STM32F7", 0x40023C14, RDP_BYTE_1 },
+        { "STM32G0", 0x40022020, RDP_BYTE_0 },   { "STM32G4", 0x40022020, RDP_BYTE_0 },
+        { "STM32H7", 0x5200201C, RDP_BYTE_1 },   { "STM32L0", 0x4002201C, RDP_BYTE_0 },
+        { "STM32L1", 0x40023C1C, RDP_BYTE_0 },   { "STM32L4", 0x40022020, RDP_BYTE_0 },
+        { "STM32L4+", 0x40022020, RDP_BYTE_0 },  { "STM32L5", 0x40022040, RDP_BYTE_0 },
+        { "STM32U5", 0x40022040, RDP_BYTE_0 },   { "STM32WB", 0x58004020, RDP_BYTE_0 },
+        { "STM32WL", 0x58004020, RDP_BYTE_0 },
+};
+
+static size_t protection_find(const Chip *chip) {
+        size_t i = 0;
+
+        while (i < ELEMENTSOF(protections) && strcmp(protections[i].family, chip->family) != 0)
+                i++;
+        return i;
+}
+
+uint32_t chip_rdp_address(const Chip *chip) {
+        size_t i = protection_find(chip);
+
+        return i < ELEMENTSOF(protections) ? protections[i].address : 0;
+}
+
+static Rdp rdp_from_byte(uint8_t byte, bool has_half) {
+        if (byte == 0xAA)
+                return RDP_LEVEL_0;
+        if (byte == 0xCC)
+                return RDP_LEVEL_2;
+        return byte == 0x55 && has_half ? RDP_LEVEL_HALF : RDP_LEVEL_1;
+}
+
+Rdp chip_rdp(const Chip *chip, uint32_t value) {
+        size_t i = protection_find(chip);
+
+        if (i == ELEMENTSOF(protections))
+                return RDP_UNKNOWN;
+        switch (protections[i].coding) {
+        case RDP_BIT_1:
+                return value & 2 ? RDP_LEVEL_1 : RDP_LEVEL_0;
+        case RDP_BITS_2_1:
+                if ((value & 6) == 6)
+                        return RDP_LEVEL_2;
+                return value & 6 ? RDP_LEVEL_1 : RDP_LEVEL_0;
+        case RDP_BYTE_0:
+                return rdp_from_byte((uint8_t) value, protections[i].address == 0x40022040);
+        case RDP_BYTE_1:
+                return rdp_from_byte((uint8_t) (value >> 8), /* has_half= */ false);
+        }
+        return RDP_UNKNOWN;
+}
+
+const char *rdp_to_string(Rdp rdp) {
+        static const char *const names[] = { [RDP_LEVEL_0] = "0",
+                                             [RDP_LEVEL_HALF] = "0.5",
+                                             [RDP_LEVEL_1] = "1",
+                                             [RDP_LEVEL_2] = "2" };
+
+        return (size_t) rdp < ELEMENTSOF(names) ? names[rdp] : NULL;
 }

@@ -16,6 +16,24 @@ typedef struct Chip {
         uint16_t core;       /* CPUID bits 15:4, the part number of the (first) core */
 } Chip;
 
+/* Read-out protection. */
+typedef enum Rdp {
+        RDP_UNKNOWN,    /* the chip has none of this kind, or we do not know where it stands */
+        RDP_LEVEL_0,    /* open */
+        RDP_LEVEL_HALF, /* 0.5: the secure part is protected */
+        RDP_LEVEL_1, /* flash cannot be read through the debug port; lifting it erases the flash */
+        RDP_LEVEL_2, /* for good */
+} Rdp;
+
+/* "0", "0.5", "1", "2"; NULL for unknown. */
+const char *rdp_to_string(Rdp rdp);
+
+/* Address of the register that tells a chip's read-out protection; 0 when it is not known. */
+uint32_t chip_rdp_address(const Chip *chip);
+
+/* The level from that register's value. */
+Rdp chip_rdp(const Chip *chip, uint32_t value);
+
 /* NULL for a device id we do not know; idcode is the word in DBGMCU_IDCODE. */
 const Chip *chip_find(uint32_t idcode);
 

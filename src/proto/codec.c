@@ -15,10 +15,14 @@ enum {
         OP_SWIM = 0xF4,
         OP_GET_MODE = 0xF5,
         OP_GET_VOLTAGE = 0xF7,
+        OP_BOOT_LOADER = 0xF9,
         OP_GET_VERSION_EX = 0xFB,
 
         LOADER_GET_STATE = 0x03,
         LOADER_EXIT = 0x07,
+
+        BOOT_LOADER_QUERY = 0x00,
+        BOOT_LOADER_ENTER = 0x01,
 
         SWIM_EXIT = 0x01,
 
@@ -40,6 +44,8 @@ enum {
         DEBUG_SET_SWD_DIVISOR = 0x43,
         DEBUG_READ_DAP = 0x45,
         DEBUG_WRITE_DAP = 0x46,
+        DEBUG_READ_MEMORY_16 = 0x47,
+        DEBUG_WRITE_MEMORY_16 = 0x48,
         DEBUG_OPEN_AP = 0x4B,
         DEBUG_CLOSE_AP = 0x4C,
         DEBUG_SET_KHZ = 0x61,
@@ -60,7 +66,7 @@ enum {
         SIZE_KHZ = 52,
 };
 
-#define MEMORY_32_MAX   6144
+#define MEMORY_MAX      6144 /* of 2 and 4 bytes at a time */
 #define MEMORY_8_MAX    64
 #define MEMORY_8_MAX_V3 512
 #define MILLIVOLTS_SANE 20000 /* no target that a probe survives has more */
@@ -95,6 +101,14 @@ Command command_loader_get_state(void) {
 
 Command command_loader_exit(void) {
         return command_make(OP_LOADER, LOADER_EXIT, 2, 0);
+}
+
+Command command_loader_query(void) {
+        return command_make(OP_BOOT_LOADER, BOOT_LOADER_QUERY, 2, SIZE_STATUS);
+}
+
+Command command_loader_enter(void) {
+        return command_make(OP_BOOT_LOADER, BOOT_LOADER_ENTER, 2, 0);
 }
 
 Command command_swim_exit(void) {
@@ -211,13 +225,15 @@ Command command_drive_nrst(NrstAction action) {
 }
 
 static bool memory_access_is_valid(const Firmware *firmware, const MemoryAccess *access) {
-        unsigned max = MEMORY_32_MAX;
+        unsigned max = MEMORY_MAX;
 
         if (access->width == 1)
                 max = firmware->major > 3 || (firmware->major == 3 && firmware->jtag >= 6)
                               ? MEMORY_8_MAX_V3
                               : MEMORY_8_MAX;
-        else if (access->width != 4)
+        else if (access->width == 2 && !firmware_supports(firmware, FIRMWARE_MEMORY_16))
+                return false;
+        else if (access->width != 2 && access->width != 4)
                 return false;
         if (access->size == 0 || access->size > max)
                 return false;
@@ -249,7 +265,10 @@ int command_read_memory(const Firmware *firmware, const MemoryAccess *access, Co
         if (!memory_access_is_valid(firmware, access))
                 return -EINVAL;
 
-        c = command_memory(access->width == 1 ? DEBUG_READ_MEMORY_8 : DEBUG_READ_MEMORY_32, access);
+        c = command_memory(access->width == 1   ? DEBUG_READ_MEMORY_8
+                           : access->width == 2 ? DEBUG_READ_MEMORY_16
+                                                : DEBUG_READ_MEMORY_32,
+                           access);
         /* A read of one byte is answered with two (§3.2). */
         c.in_size = access->size == 1 ? 2 : access->size;
         *ret = c;
@@ -262,7 +281,9 @@ int command_write_memory(const Firmware *firmware, const MemoryAccess *access, C
         if (!memory_access_is_valid(firmware, access))
                 return -EINVAL;
 
-        c = command_memory(access->width == 1 ? DEBUG_WRITE_MEMORY_8 : DEBUG_WRITE_MEMORY_32,
+        c = command_memory(access->width == 1   ? DEBUG_WRITE_MEMORY_8
+                           : access->width == 2 ? DEBUG_WRITE_MEMORY_16
+                                                : DEBUG_WRITE_MEMORY_32,
                            access);
         c.out_size = access->size;
         *ret = c;

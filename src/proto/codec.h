@@ -35,6 +35,11 @@ Command command_get_version_ex(void);
 Command command_loader_get_state(void);
 Command command_loader_exit(void);
 
+/* Of the application (F9), on probes that can: whether there is a boot loader to be started, and
+ * start it, which has no answer: the probe leaves the bus. */
+Command command_loader_query(void);
+Command command_loader_enter(void);
+
 /* SWIM (F4). */
 Command command_swim_exit(void);
 
@@ -62,8 +67,9 @@ typedef enum NrstAction {
 } NrstAction;
 Command command_drive_nrst(NrstAction action);
 
-/* A block of memory. width is 1 or 4; the limits depend on the firmware (§3.2): 4-byte accesses
- * take 6144 bytes, 1-byte accesses 64, or 512 from V3J6 on. The answer to a read has no status:
+/* A block of memory. width is 1, 2 (with FIRMWARE_MEMORY_16) or 4; the limits depend on the
+ * firmware (§3.2): accesses of 2 and 4 bytes take 6144 bytes, 1-byte accesses 64, or 512 from
+ * V3J6 on. The answer to a read has no status:
  * ask for it with command_get_rw_status(). */
 typedef struct MemoryAccess {
         uint32_t address;

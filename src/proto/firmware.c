@@ -20,6 +20,7 @@ static const struct {
         [FIRMWARE_SWD_DIVISOR] = { NEVER, 22, NEVER },
         [FIRMWARE_SWD_KHZ] = { NEVER, NEVER, ALWAYS },
         [FIRMWARE_DAP_REGISTERS] = { NEVER, 24, ALWAYS },
+        [FIRMWARE_MEMORY_16] = { NEVER, 26, ALWAYS },
         [FIRMWARE_ACCESS_PORTS] = { NEVER, 28, ALWAYS },
         [FIRMWARE_MEMORY_AP] = { NEVER, 32, 2 },
         [FIRMWARE_NRST] = { NEVER, ALWAYS, ALWAYS },

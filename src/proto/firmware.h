@@ -28,6 +28,7 @@ typedef enum FirmwareFeature {
         FIRMWARE_SWD_DIVISOR,    /* F2 43 */
         FIRMWARE_SWD_KHZ,        /* F2 61 and 62 */
         FIRMWARE_DAP_REGISTERS,  /* F2 45 and 46 */
+        FIRMWARE_MEMORY_16,      /* F2 47 and 48 */
         FIRMWARE_ACCESS_PORTS,   /* F2 4B and 4C */
         FIRMWARE_MEMORY_AP,      /* access port and CSW in the memory commands */
         FIRMWARE_NRST,           /* F2 3C */

@@ -13,11 +13,14 @@ typedef enum Phase {
         PHASE_VOLTAGE,
         PHASE_LOADER_STATE,
         PHASE_LEAVE_LOADER,
+        PHASE_QUERY_LOADER,
+        PHASE_ENTER_LOADER,
         PHASE_LEAVE_DEBUG,
         PHASE_LEAVE_SWIM,
         PHASE_DIVISOR,
         PHASE_GET_KHZ,
         PHASE_SET_KHZ,
+        PHASE_NRST_LOW,
         PHASE_ENTER,
         PHASE_DPIDR,
         PHASE_CPUID,
@@ -54,7 +57,8 @@ void session_begin(Session *session, SessionPlan plan) {
         static const Phase first[_SESSION_PLAN_MAX] = {
                 [SESSION_IDENTIFY] = PHASE_VERSION,      [SESSION_ENTER_SWD] = PHASE_VERSION,
                 [SESSION_IDENTIFY_TARGET] = PHASE_DPIDR, [SESSION_MEASURE_VOLTAGE] = PHASE_VOLTAGE,
-                [SESSION_LEAVE_SWD] = PHASE_LEAVE_DEBUG,
+                [SESSION_LEAVE_SWD] = PHASE_LEAVE_DEBUG, [SESSION_LEAVE_MODE] = PHASE_VERSION,
+                [SESSION_ENTER_LOADER] = PHASE_VERSION,
         };
 
         assert((unsigned) plan < _SESSION_PLAN_MAX);
@@ -64,8 +68,12 @@ void session_begin(Session *session, SessionPlan plan) {
         session->status = STATUS_NONE;
         session->in_access = false;
         session->candidate = 0;
-        if (plan == SESSION_IDENTIFY_TARGET)
+        if (plan == SESSION_IDENTIFY_TARGET) {
                 session->target = (ProbeTarget){ .status = STATUS_OK };
+                /* A target that was caught at its reset is known as early as possible. */
+                if (session->options.under_reset)
+                        session->phase = PHASE_CPUID;
+        }
         if (plan == SESSION_MEASURE_VOLTAGE &&
             !firmware_supports(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE)) {
                 session->phase = PHASE_DONE;
@@ -164,11 +172,19 @@ static int feed_version(Session *session, const uint8_t *reply, size_t size) {
         return r < 0 ? r : PHASE_MODE;
 }
 
+/* nRST is low before SWD is entered, so that no program of the target's can be in the way
+ * (stlink-protocol §7.5). */
+static int session_clock_is_set(const Session *session) {
+        return session->options.under_reset ? PHASE_NRST_LOW : PHASE_ENTER;
+}
+
 /* The mode and the complete version are known: on to what the plan is about. */
 static int session_enter_swd(Session *session) {
         const Firmware *firmware = &session->info.firmware;
 
         if (firmware->jtag == 0 || !firmware_supports(firmware, FIRMWARE_API_V2))
+                return -EOPNOTSUPP;
+        if (session->options.under_reset && !firmware_supports(firmware, FIRMWARE_NRST))
                 return -EOPNOTSUPP;
         if (session->mode == PROBE_MODE_DEBUG)
                 return PHASE_LEAVE_DEBUG;
@@ -178,12 +194,22 @@ static int session_enter_swd(Session *session) {
                 return PHASE_GET_KHZ;
         if (firmware_supports(firmware, FIRMWARE_SWD_DIVISOR))
                 return PHASE_DIVISOR;
-        return PHASE_ENTER;
+        return session_clock_is_set(session);
+}
+
+static int session_leave_mode(const Session *session) {
+        if (session->mode == PROBE_MODE_DEBUG)
+                return PHASE_LEAVE_DEBUG;
+        if (session->mode == PROBE_MODE_SWIM)
+                return PHASE_LEAVE_SWIM;
+        return session->plan == SESSION_ENTER_LOADER ? PHASE_QUERY_LOADER : PHASE_DONE;
 }
 
 static int session_after_version(Session *session) {
         if (session->plan == SESSION_ENTER_SWD)
                 return session_enter_swd(session);
+        if (session->plan == SESSION_LEAVE_MODE || session->plan == SESSION_ENTER_LOADER)
+                return session_leave_mode(session);
         if (firmware_supports(&session->info.firmware, FIRMWARE_TARGET_VOLTAGE))
                 return PHASE_VOLTAGE;
         return PHASE_DONE;
@@ -194,7 +220,7 @@ static Command make_mode(_unused_ const Session *session) {
 }
 
 static int session_in_loader(const Session *session) {
-        if (session->plan == SESSION_IDENTIFY)
+        if (session->plan == SESSION_IDENTIFY || session->plan == SESSION_ENTER_LOADER)
                 return PHASE_DONE;
         if (session->info.left_loader)
                 return -EIO;
@@ -270,7 +296,25 @@ static Command make_leave_swim(_unused_ const Session *session) {
 static int feed_leave(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
         session->mode = PROBE_MODE_MASS;
         session->entered = false;
-        return session->plan == SESSION_ENTER_SWD ? session_enter_swd(session) : PHASE_DONE;
+        return session->plan == SESSION_LEAVE_SWD ? PHASE_DONE : session_after_version(session);
+}
+
+static Command make_query_loader(_unused_ const Session *session) {
+        return command_loader_query();
+}
+
+static int feed_query_loader(_unused_ Session *session, _unused_ const uint8_t *reply,
+                             _unused_ size_t size) {
+        return PHASE_ENTER_LOADER;
+}
+
+static Command make_enter_loader(_unused_ const Session *session) {
+        return command_loader_enter();
+}
+
+static int feed_enter_loader(_unused_ Session *session, _unused_ const uint8_t *reply,
+                             _unused_ size_t size) {
+        return PHASE_DONE;
 }
 
 static Command make_divisor(const Session *session) {
@@ -283,7 +327,7 @@ static int feed_divisor(Session *session, _unused_ const uint8_t *reply, _unused
         /* A clone that cannot set its clock may still do what is asked of it. */
         if (session_succeeded(session))
                 (void) swd_divisor(session->options.swd_khz, &session->info.swd_khz);
-        return PHASE_ENTER;
+        return session_clock_is_set(session);
 }
 
 static Command make_get_khz(_unused_ const Session *session) {
@@ -297,10 +341,10 @@ static int feed_get_khz(Session *session, const uint8_t *reply, size_t size) {
         if (r < 0)
                 return r;
         if (!session_succeeded(session))
-                return PHASE_ENTER;
+                return session_clock_is_set(session);
         session->info.swd_khz = swd_frequency(&frequencies, session->options.swd_khz);
         if (session->info.swd_khz == 0 || session->info.swd_khz == frequencies.current)
-                return PHASE_ENTER;
+                return session_clock_is_set(session);
         return PHASE_SET_KHZ;
 }
 
@@ -311,6 +355,15 @@ static Command make_set_khz(const Session *session) {
 static int feed_set_khz(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
         /* The answer's word is the clock in force, which the probe may have rounded. */
         session->info.swd_khz = session_succeeded(session) ? session->access.value : 0;
+        return session_clock_is_set(session);
+}
+
+static Command make_nrst_low(_unused_ const Session *session) {
+        return command_drive_nrst(NRST_LOW);
+}
+
+static int feed_nrst_low(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
+        session->nrst_low = true;
         return PHASE_ENTER;
 }
 
@@ -329,7 +382,12 @@ static Command make_dpidr(_unused_ const Session *session) {
 
 static int feed_dpidr(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
         session->target.dpidr = session->access.value;
-        return PHASE_CPUID;
+        return session->options.under_reset ? PHASE_DONE : PHASE_CPUID;
+}
+
+/* The chip is known as far as it can be. */
+static int session_identified(const Session *session) {
+        return session->options.under_reset ? PHASE_DPIDR : PHASE_DONE;
 }
 
 static Command make_cpuid(_unused_ const Session *session) {
@@ -346,7 +404,7 @@ static int feed_cpuid(Session *session, _unused_ const uint8_t *reply, _unused_ 
                 session->target.cpuid = session->access.value;
         else
                 session->target.status = session->status;
-        return session_idcode_address(session) ? PHASE_IDCODE : PHASE_DONE;
+        return session_idcode_address(session) ? PHASE_IDCODE : session_identified(session);
 }
 
 static Command make_idcode(const Session *session) {
@@ -360,12 +418,12 @@ static int feed_idcode(Session *session, _unused_ const uint8_t *reply, _unused_
                 target->idcode = session->access.value;
                 target->chip = chip_find(target->idcode);
                 target->status = STATUS_OK;
-                return target->chip ? PHASE_FLASH_SIZE : PHASE_DONE;
+                return target->chip ? PHASE_FLASH_SIZE : session_identified(session);
         }
         if (!session_succeeded(session))
                 target->status = session->status;
         session->candidate++;
-        return session_idcode_address(session) ? PHASE_IDCODE : PHASE_DONE;
+        return session_idcode_address(session) ? PHASE_IDCODE : session_identified(session);
 }
 
 static Command make_flash_size(const Session *session) {
@@ -379,12 +437,12 @@ static int feed_flash_size(Session *session, _unused_ const uint8_t *reply, _unu
 
         if (!session_succeeded(session)) {
                 target->status = session->status;
-                return PHASE_DONE;
+                return session_identified(session);
         }
         if (target->chip->flash_size & 2)
                 word >>= 16;
         target->flash_kib = chip_flash_kib(target->chip, (uint16_t) word);
-        return PHASE_DONE;
+        return session_identified(session);
 }
 
 static const PhaseHandler handlers[_PHASE_MAX] = {
@@ -394,11 +452,14 @@ static const PhaseHandler handlers[_PHASE_MAX] = {
         [PHASE_VOLTAGE] = { make_voltage, feed_voltage },
         [PHASE_LOADER_STATE] = { make_loader_state, feed_loader_state },
         [PHASE_LEAVE_LOADER] = { make_leave_loader, feed_leave_loader },
+        [PHASE_QUERY_LOADER] = { make_query_loader, feed_query_loader, .access = true },
+        [PHASE_ENTER_LOADER] = { make_enter_loader, feed_enter_loader },
         [PHASE_LEAVE_DEBUG] = { make_leave_debug, feed_leave },
         [PHASE_LEAVE_SWIM] = { make_leave_swim, feed_leave },
         [PHASE_DIVISOR] = { make_divisor, feed_divisor, .access = true, .tolerant = true },
         [PHASE_GET_KHZ] = { make_get_khz, feed_get_khz },
         [PHASE_SET_KHZ] = { make_set_khz, feed_set_khz, .access = true, .tolerant = true },
+        [PHASE_NRST_LOW] = { make_nrst_low, feed_nrst_low, .access = true, .tolerant = true },
         [PHASE_ENTER] = { make_enter, feed_enter, .access = true },
         [PHASE_DPIDR] = { make_dpidr, feed_dpidr, .access = true },
         [PHASE_CPUID] = { make_cpuid, feed_cpuid, .access = true, .tolerant = true },

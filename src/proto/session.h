@@ -20,6 +20,8 @@ typedef enum SessionPlan {
         SESSION_IDENTIFY_TARGET, /* after SESSION_ENTER_SWD */
         SESSION_MEASURE_VOLTAGE, /* after the version is known */
         SESSION_LEAVE_SWD,
+        SESSION_LEAVE_MODE,   /* whatever it is, the probe is idle afterwards */
+        SESSION_ENTER_LOADER, /* from whatever mode; its application ends without an answer */
         _SESSION_PLAN_MAX,
 } SessionPlan;
 
@@ -27,6 +29,7 @@ typedef struct SessionOptions {
         unsigned swd_khz;      /* SWD clock, at most; 0: SWD_KHZ_DEFAULT */
         bool may_leave_loader; /* a probe found in its boot loader may be told to start its
                                 * application, if the boot loader is idle */
+        bool under_reset;      /* hold the target in reset while SWD is entered, and after it */
 } SessionOptions;
 
 #define SWD_KHZ_DEFAULT 1800
@@ -59,6 +62,7 @@ typedef struct Session {
         ProbeMode mode; /* now */
         uint8_t status; /* Status: what the probe reported with the last -EREMOTEIO */
         bool entered;   /* SWD was entered, or tried to be, and not left since */
+        bool nrst_low;  /* nRST was pulled low; whoever runs the session releases it */
 
         /* private */
         SessionPlan plan;

@@ -127,6 +127,7 @@ void swd_access_feed(SwdAccess *access, int error, const uint8_t *reply, size_t 
         uint8_t ignored;
 
         assert(access->phase != PHASE_DONE);
+        access->commands++;
         if (error < 0)
                 return swd_access_finish(access, error);
 

@@ -23,6 +23,7 @@ typedef struct SwdAccess {
         uint8_t phase;          /* private */
         uint8_t retries;        /* used so far */
         bool forgave_fault;     /* private */
+        uint16_t commands;      /* sent so far */
         int error;              /* private */
         uint8_t status;         /* Status: the last one received */
         uint32_t value;         /* the word in the answer, if its command has one */

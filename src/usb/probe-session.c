@@ -11,7 +11,8 @@
 struct ProbeSession {
         Transport *transport;
         Session session;
-        int error; /* how the last plan ended */
+        int error; /* how the last plan or access ended */
+        bool cleaning_up, usable;
 };
 
 int probe_session_new(Transport *transport, const ProbeSessionOptions *options,
@@ -23,7 +24,8 @@ int probe_session_new(Transport *transport, const ProbeSessionOptions *options,
         *session = (ProbeSession){ .transport = transport };
         session_init(&session->session,
                      &(SessionOptions){ .swd_khz = options->swd_khz,
-                                        .may_leave_loader = options->may_leave_loader });
+                                        .may_leave_loader = options->may_leave_loader,
+                                        .under_reset = options->under_reset });
         *ret = session;
         return 0;
 }
@@ -68,10 +70,64 @@ int probe_session_measure_voltage(ProbeSession *session) {
         return probe_session_run(session, SESSION_MEASURE_VOLTAGE);
 }
 
+static int run_access(ProbeSession *session, SwdAccess *access) {
+        session->error = transport_run_access(session->transport, access);
+        session->session.status = access->status;
+        session->session.info.commands += access->commands;
+        return session->error;
+}
+
+int probe_session_access(ProbeSession *session, SwdAccess *access) {
+        if (session->session.mode != PROBE_MODE_DEBUG)
+                return -ENOTCONN;
+        return run_access(session, access);
+}
+
+int probe_session_drive_nrst(ProbeSession *session, bool low) {
+        const Firmware *firmware = &session->session.info.firmware;
+        Command command = command_drive_nrst(low ? NRST_LOW : NRST_HIGH);
+        SwdAccess access;
+        int r;
+
+        if (!firmware_supports(firmware, FIRMWARE_NRST))
+                return -EOPNOTSUPP;
+        swd_access_init(&access, firmware, &command);
+        /* Low from the moment we try: the answer may get lost. */
+        session->session.nrst_low = true;
+        r = run_access(session, &access);
+        if (r >= 0)
+                session->session.nrst_low = low;
+        return r;
+}
+
+int probe_session_pause(ProbeSession *session, Usec span) {
+        int r = session->transport->ops->pause(session->transport, span);
+
+        if (r < 0)
+                session->error = r;
+        return r;
+}
+
+int probe_session_leave_mode(ProbeSession *session) {
+        return probe_session_run(session, SESSION_LEAVE_MODE);
+}
+
+int probe_session_enter_loader(ProbeSession *session) {
+        return probe_session_run(session, SESSION_ENTER_LOADER);
+}
+
+void probe_session_keep_attached(ProbeSession *session) {
+        session->session.entered = false;
+}
+
 int probe_session_disconnect(ProbeSession *session) {
         if (!session->session.entered)
                 return 0;
         return probe_session_run(session, SESSION_LEAVE_SWD);
+}
+
+ProbeMode probe_session_mode(const ProbeSession *session) {
+        return session->session.mode;
 }
 
 const ProbeInfo *probe_session_info(const ProbeSession *session) {
@@ -83,16 +139,24 @@ uint8_t probe_session_status(const ProbeSession *session) {
 }
 
 /* Whatever happened: the next program finds an idle probe, and no answer that was meant for us. */
-static void probe_session_clean_up(ProbeSession *session) {
+bool probe_session_begin_clean_up(ProbeSession *session) {
         Transport *transport = session->transport;
         bool in_step = session->error == 0 || session->error == -EREMOTEIO;
 
-        if (session->error == -ENODEV)
-                return;
+        if (session->cleaning_up)
+                return session->usable && session->error != -ENODEV;
+        session->cleaning_up = true;
         transport->ignore_cancel = true;
         transport->timeout_ms = CLEANUP_TIMEOUT_MS;
-        if (!in_step && transport_drain(transport) < 0)
+        session->usable = session->error != -ENODEV && (in_step || transport_drain(transport) >= 0);
+        return session->usable;
+}
+
+static void probe_session_clean_up(ProbeSession *session) {
+        if (!probe_session_begin_clean_up(session))
                 return;
+        if (session->session.nrst_low)
+                (void) probe_session_drive_nrst(session, /* low= */ false);
         (void) probe_session_disconnect(session);
 }
 

@@ -32,7 +32,7 @@
  *   -EPERM        it is in its boot loader, and may_leave_loader is false
  *   -EIO          it was told to start its application and is still in its boot loader; or the
  *                 USB transfer failed
- *   -EOPNOTSUPP   its firmware has no SWD (J = 0), or is too old (V1 before J11)
+ *   -EOPNOTSUPP   its firmware has no SWD (J = 0), is too old (V1 before J11), or has no nRST (V1)
  *   -EREMOTEIO    the probe answers well, but reports a failure: probe_session_status() says
  *                 which; status_class() of it tells whether it is about the target
  *   -ECANCELED    cancel_fd became readable
@@ -46,6 +46,7 @@ typedef struct ProbeSessionOptions {
         bool may_leave_loader; /* a probe found in its boot loader may be told to start its
                                 * application (design: not while a firmware-update lease exists
                                 * and not within 60 s after it came from an application) */
+        bool under_reset;      /* hold the target in reset from before SWD is entered on */
         int cancel_fd;         /* gives up when this is readable; -EBADF: none */
 } ProbeSessionOptions;
 
@@ -67,9 +68,35 @@ int probe_session_identify_target(ProbeSession *session, ProbeTarget *ret);
 /* Measure the target's voltage into the info; -EOPNOTSUPP when this firmware cannot. */
 int probe_session_measure_voltage(ProbeSession *session);
 
+/* Carry an access to the target through; -ENOTCONN unless SWD was entered. */
+int probe_session_access(ProbeSession *session, SwdAccess *access);
+
+/* Pull nRST low or release it; -EOPNOTSUPP when this firmware cannot. Free releases it. */
+int probe_session_drive_nrst(ProbeSession *session, bool low);
+
+/* Let time pass; 0 or -ECANCELED. */
+int probe_session_pause(ProbeSession *session, Usec span);
+
+/* Whatever mode it is in, make the probe idle. */
+int probe_session_leave_mode(ProbeSession *session);
+
+/* Have the probe start its boot loader, in which it comes back as another device (its mode is
+ * PROBE_MODE_LOADER without that when it was there already); -EREMOTEIO when it cannot. */
+int probe_session_enter_loader(ProbeSession *session);
+
+/* Let free leave the probe in SWD, for a program that comes after this one. */
+void probe_session_keep_attached(ProbeSession *session);
+
+/* From now on, whatever was cancelled and whatever happened before, only what puts things in
+ * order is to follow: true when the probe takes commands for that. Done by free too. */
+bool probe_session_begin_clean_up(ProbeSession *session);
+
 /* Leave SWD: the probe is idle afterwards. Done by free too, as well as that is possible, also
  * after errors and cancellation. */
 int probe_session_disconnect(ProbeSession *session);
+
+/* The mode it is in now. */
+ProbeMode probe_session_mode(const ProbeSession *session);
 
 const ProbeInfo *probe_session_info(const ProbeSession *session);
 

@@ -9,12 +9,32 @@
 #define DRAIN_TIMEOUT_MS 20
 #define DRAIN_MAX        32
 
-static int transport_out(Transport *transport, const uint8_t *data, size_t size) {
-        size_t done = 0;
-        int r = transport->ops->bulk_out(transport, data, size, transport->timeout_ms, &done);
+static int transport_out_some(Transport *transport, const uint8_t *data, size_t size,
+                              size_t *ret_done) {
+        int r = transport->ops->bulk_out(transport, data, size, transport->timeout_ms, ret_done);
 
         if (r == -EPIPE)
                 (void) transport->ops->clear_halt(transport, /* in= */ false);
+        return r;
+}
+
+static int transport_out(Transport *transport, const uint8_t *data, size_t size) {
+        size_t done = 0;
+        int r = transport_out_some(transport, data, size, &done);
+
+        if (r < 0)
+                return r;
+        return done == size ? 0 : -EIO;
+}
+
+/* The probe waits for all of the data that a command announced, and would take the next commands
+ * for it: after a stall it gets the rest. */
+static int transport_out_data(Transport *transport, const uint8_t *data, size_t size) {
+        size_t done = 0;
+        int r = transport_out_some(transport, data, size, &done);
+
+        if (r == -EPIPE)
+                return transport_out(transport, data + done, size - done);
         if (r < 0)
                 return r;
         return done == size ? 0 : -EIO;
@@ -42,7 +62,7 @@ static int transport_perform_plain(Transport *transport, const Step *step, uint8
         *ret_size = 0;
         r = transport_out(transport, step->command.bytes, COMMAND_SIZE);
         if (r >= 0 && step->command.out_size > 0)
-                r = transport_out(transport, step->out, step->command.out_size);
+                r = transport_out_data(transport, step->out, step->command.out_size);
         if (r >= 0 && step->command.in_size > 0)
                 r = transport_in(transport, reply, step->command.in_size, ret_size);
         return r;
@@ -96,12 +116,12 @@ int transport_perform(Transport *transport, const Step *step, uint8_t *reply, si
 }
 
 int transport_drain(Transport *transport) {
-        uint8_t buffer[512];
+        uint8_t buffer[TRANSPORT_REPLY_SIZE]; /* the largest answer may be waiting */
+        size_t size = sizeof(buffer) / transport->packet_size * transport->packet_size;
 
         for (unsigned i = 0; i < DRAIN_MAX; i++) {
                 size_t done = 0;
-                int r = transport->ops->bulk_in(transport, buffer, transport->packet_size,
-                                                DRAIN_TIMEOUT_MS, &done);
+                int r = transport->ops->bulk_in(transport, buffer, size, DRAIN_TIMEOUT_MS, &done);
 
                 if (r == -ETIMEDOUT && done == 0)
                         return 0;

@@ -6,16 +6,25 @@ function __stlinkctl_probes
 end
 
 function __stlinkctl_takes_lease
-    __fish_seen_subcommand_from run connect lock
+    __fish_seen_subcommand_from run connect reset halt resume read write lock
 end
 
-set -l verbs status list monitor run connect lock unlock renew tty leases doctor explain
+function __stlinkctl_takes_target
+    __fish_seen_subcommand_from connect reset halt resume read write
+end
+
+set -l verbs status list monitor run connect reset halt resume read write lock unlock renew tty leases doctor explain
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a monitor -d 'One line per change'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a run -d 'Run a command while no other may use the probe'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a connect -d 'Enter SWD and show which chip is there'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a reset -d 'Reset the target'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a halt -d 'Stop its core'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a resume -d 'Let it run'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a read -d 'Read its memory'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a write -d 'Write to it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a lock -d 'Take a lease for the shell'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d 'Give such a lease back'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
@@ -23,7 +32,7 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Pri
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a doctor -d 'Examine a probe and its target'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor lock unlock renew tty" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume lock unlock renew tty" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
 complete -c stlinkctl -n "__fish_seen_subcommand_from list leases" -l no-legend -d 'Print no headings'
@@ -41,5 +50,10 @@ complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l wait -d 'Wait u
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l report -rF -d 'Write a page to pass on'
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l reset -d 'Try nRST too'
+complete -c stlinkctl -n "__fish_seen_subcommand_from connect" -l mode -xa 'normal under-reset hotplug power-up' -d 'How to get hold of the target'
+complete -c stlinkctl -n "__fish_seen_subcommand_from connect reset" -l leave -xa 'attached halted running' -d 'How to leave it'
+complete -c stlinkctl -n __stlinkctl_takes_target -l speed -x -d 'SWD clock in kHz, at most'
+complete -c stlinkctl -n __stlinkctl_takes_target -l ap -x -d 'Access port of the target'
+complete -c stlinkctl -n "__fish_seen_subcommand_from read" -s o -l output -rF -d 'Where to put the bytes'
 complete -c stlinkctl -s h -l help -d 'Show the help'
 complete -c stlinkctl -l version -d 'Show the version'

@@ -282,7 +282,7 @@ const Chip *chip_get(size_t index) {
         return index < ELEMENTSOF(chips) ? &chips[index] : NULL;
 }
 
-const Chip *chip_find(const char *name) {
+const Chip *chip_by_name(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(chips); i++)
                 if (strcmp(chips[i].name, name) == 0)
                         return &chips[i];

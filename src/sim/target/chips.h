@@ -104,7 +104,7 @@ typedef struct Chip {
 } Chip;
 
 /* NULL for an unknown name. */
-const Chip *chip_find(const char *name);
+const Chip *chip_by_name(const char *name);
 
 /* By index from 0; NULL at the end. */
 const Chip *chip_get(size_t index);

@@ -49,7 +49,7 @@ static void target_power_on(Target *target) {
 
 int target_new(const char *chip_name, Target **ret) {
         _cleanup_(target_freep) Target *target = NULL;
-        const Chip *chip = chip_find(chip_name);
+        const Chip *chip = chip_by_name(chip_name);
         int r;
 
         if (!chip)
