@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "bus/names.h"
+#include "ctl/agent.h"
 #include "ctl/client.h"
 #include "ctl/describe.h"
 #include "ctl/select.h"
@@ -148,6 +149,20 @@ ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapsh
         if (code == EXIT_CODE_OK)
                 *ret_bus = TAKE_PTR(bus);
         return code;
+}
+
+int client_look_closer(sd_bus *bus, ProbeView *probe, bool see_all, sd_bus_error *reterr) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
+        int r = sd_bus_message_new_method_call(bus, &call, STLINKD_BUS_NAME, probe->path,
+                                               STLINKD_PROBE_INTERFACE, "GetHolders");
+
+        if (r >= 0 && see_all)
+                r = sd_bus_message_append(call, "a{sv}", 1, "see-all", "b", 1);
+        else if (r >= 0)
+                r = sd_bus_message_append(call, "a{sv}", 0);
+        if (r >= 0)
+                r = agent_call(bus, call, AGENT_TIMEOUT, reterr, &answer);
+        return r < 0 ? r : snapshot_read_holders(probe, answer);
 }
 
 static void say_candidates(const Snapshot *snapshot, ProbeView *const *probes, size_t n) {

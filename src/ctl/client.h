@@ -34,6 +34,10 @@ ExitCode client_load(sd_bus *bus, bool with_manager, Snapshot **ret);
  * is returned. */
 ExitCode client_begin(bool with_manager, sd_bus **ret_bus, Snapshot **ret_snapshot);
 
+/* Look up a probe's holders anew, with what GetHolders tells beyond the property; with see_all the
+ * command lines of all, which takes a right. Errors as those of GetHolders. */
+int client_look_closer(sd_bus *bus, ProbeView *probe, bool see_all, sd_bus_error *reterr);
+
 /* Find the probe that a name means; reports when there is not exactly one. */
 ExitCode client_select(const Snapshot *snapshot, const char *name, ProbeView **ret);
 

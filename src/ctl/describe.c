@@ -17,6 +17,7 @@
 void listener_init(Listener *listener) {
         clocks_read(&listener->now);
         listener->uid = geteuid();
+        listener->full = false;
 }
 
 static const char *or_unknown(const char *s) {
@@ -125,7 +126,7 @@ char *describe_state(const Snapshot *snapshot, const ProbeView *probe) {
         return strdup(or_unknown(probe->state));
 }
 
-static void set_moment(Row *row, const char *key, const Listener *listener, Usec now, Usec then) {
+void describe_moment(Row *row, const char *key, const Listener *listener, Usec now, Usec then) {
         char stamp[TEXT_RFC3339_MAX], since[TEXT_SINCE_MAX];
         Usec ago;
 
@@ -143,66 +144,6 @@ static void set_moment(Row *row, const char *key, const Listener *listener, Usec
                      text_format_since(since, sizeof(since), &listener->now, ago));
 }
 
-/* Whether the program that started it is gone; a service never has one. */
-static bool is_left_behind(const HolderView *holder) {
-        const char *suffix = holder->unit ? strrchr(holder->unit, '.') : NULL;
-
-        return !holder->parent_command && !same(suffix, ".service");
-}
-
-static void set_holder_texts(Row *row, const HolderView *holder) {
-        const char *since = row_get_text(row, "since");
-        struct {
-                const char *before, *what;
-        } details[] = {
-                { "terminal ", holder->terminal },   { "started by ", holder->parent_command },
-                { "unit ", holder->unit },           { "session ", holder->session },
-                { "container ", holder->container },
-        };
-        char text[1024];
-        size_t n = 0;
-
-        row_set_text(row, "line", "%s (PID %u) of %s%s%s%s", or_unknown(holder->command),
-                     holder->pid, or_unknown(holder->user), since ? ", " : "", since ? since : "",
-                     parts_is_beside(holder) ? ""
-                     : holder->lease         ? ", under the lease"
-                     : holder->claimed       ? ", claimed"
-                                             : ", open only");
-        text[0] = '\0';
-        for (size_t i = 0; i < ELEMENTSOF(details) && n < sizeof(text); i++)
-                if (details[i].what)
-                        n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%s%s",
-                                               n > 0 ? ", " : "", details[i].before,
-                                               details[i].what);
-        if (is_left_behind(holder) && n < sizeof(text))
-                n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "",
-                                       "left behind: the program that started it is gone");
-        if (n > 0)
-                row_set_text(row, "details", "%s", text);
-}
-
-static void describe_holder(Rows *rows, const HolderView *holder, const Listener *listener) {
-        Row *row = rows_add(rows);
-
-        row_set_integer(row, "pid", holder->pid);
-        row_set_integer(row, "uid", holder->uid);
-        row_set_string(row, "user", holder->user);
-        row_set_string(row, "command", holder->command);
-        row_set_string(row, "exe", holder->exe);
-        row_set_string(row, "cmdline", holder->cmdline);
-        row_set_string(row, "unit", holder->unit);
-        row_set_string(row, "session", holder->session);
-        row_set_string(row, "terminal", holder->terminal);
-        row_set_string(row, "container", holder->container);
-        row_set_string(row, "parent_command", holder->parent_command);
-        row_set_boolean(row, "claimed", holder->claimed);
-        row_set_string(row, "part", holder->part ? holder->part : "debug");
-        row_set_string(row, "device", holder->device);
-        row_set_string(row, "lease", holder->lease);
-        set_moment(row, "since", listener, listener->now.boottime, holder->since);
-        set_holder_texts(row, holder);
-}
-
 static void describe_lease(Rows *rows, const LeaseView *lease, const Listener *listener) {
         bool waiting = same(lease->state, "waiting");
         Row *row = rows_add(rows);
@@ -218,13 +159,16 @@ static void describe_lease(Rows *rows, const LeaseView *lease, const Listener *l
         row_set_integer(row, "pid", lease->pid);
         row_set_string(row, "command", lease->command);
         row_set_list(row, "parts", lease->parts);
-        set_moment(row, "since", listener, listener->now.monotonic,
-                   waiting ? lease->requested : lease->granted);
+        row_set_string(row, "asked_by", lease->asked_by);
+        row_set_string(row, "asked_reason", lease->asked_reason);
+        describe_moment(row, "since", listener, listener->now.monotonic,
+                        waiting ? lease->requested : lease->granted);
         since = row_get_text(row, "since");
-        row_set_text(row, "line", "%s (PID %u) of %s%s%s%s%s%s", or_unknown(lease->command),
+        row_set_text(row, "line", "%s (PID %u) of %s%s%s%s%s%s%s", or_unknown(lease->command),
                      lease->pid, or_unknown(lease->user), since ? ", " : "", since ? since : "",
                      lease->reason ? ", for: " : "", lease->reason ? lease->reason : "",
-                     same(lease->state, "asked") ? ", was asked to give it back" : "");
+                     same(lease->state, "asked") ? ", was asked to give it back by " : "",
+                     same(lease->state, "asked") ? or_unknown(lease->asked_by) : "");
 }
 
 static void add_next(Rows *next, const char *what, const char *command) {
@@ -240,6 +184,34 @@ static void add_kill(Rows *next, const Listener *listener, uint32_t pid, uint32_
 
         (void) snprintf(command, sizeof(command), "%skill %u", mine ? "" : "sudo ", pid);
         add_next(next, "end that program", command);
+}
+
+static void add_release(Rows *next, const Snapshot *snapshot, const ProbeView *probe,
+                        const char *what, const char *how) {
+        _cleanup_free_ char *name =
+                snapshot->n_probes < 2 ? strdup("") : describe_name(snapshot, probe);
+        _cleanup_free_ char *command = NULL;
+
+        if (name)
+                command = make_string("stlinkctl release %s%s%s", name, name[0] ? " " : "", how);
+        add_next(next, what, command);
+}
+
+/* What was left behind nobody misses; anything else whoever reads this has to judge. */
+static void add_end(Rows *next, const Snapshot *snapshot, const ProbeView *probe,
+                    const HolderView *holder, const Listener *listener) {
+        if (holder->orphaned == ORPHANED_YES)
+                add_release(next, snapshot, probe, "end what was left behind", "--stale");
+        else
+                add_kill(next, listener, holder->pid, holder->uid);
+}
+
+static void add_ask(Rows *next, const Snapshot *snapshot, const ProbeView *probe,
+                    const LeaseView *lease, const Listener *listener) {
+        if (same(lease->form, "process") && listener->uid == lease->uid)
+                add_release(next, snapshot, probe, "give it back", "");
+        else
+                add_release(next, snapshot, probe, "ask for it", "--ask");
 }
 
 /* What to do next, for states in which somebody may want to know. */
@@ -260,9 +232,9 @@ static void describe_next(Row *row, const Snapshot *snapshot, const ProbeView *p
                 return;
         add_next(next, "wait for it", command);
         if (holder && !holder->lease)
-                add_kill(next, listener, holder->pid, holder->uid);
+                add_end(next, snapshot, probe, holder, listener);
         else if (lease)
-                add_kill(next, listener, lease->pid, lease->uid);
+                add_ask(next, snapshot, probe, lease, listener);
 }
 
 static void describe_voltage(Row *row, int32_t millivolts) {

@@ -156,6 +156,19 @@ static int read_changed(ClientLease *lease, sd_bus_message *message) {
         return r;
 }
 
+static void read_asked(ClientLease *lease, sd_bus_message *message) {
+        const char *by, *reason;
+        uint64_t deadline;
+
+        if (sd_bus_message_read(message, "sst", &by, &reason, &deadline) <= 0)
+                return;
+        client_lease_asked_done(&lease->asked);
+        lease->asked = (ClientLeaseAsked){ .by = strdup(by),
+                                           .reason = strdup(reason),
+                                           .deadline = deadline };
+        notify(lease);
+}
+
 static int lease_signalled(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         ClientLease *lease = userdata;
         const char *sender = sd_bus_message_get_sender(message), *reason;
@@ -167,6 +180,8 @@ static int lease_signalled(sd_bus_message *message, void *userdata, sd_bus_error
         if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Properties",
                                      "PropertiesChanged"))
                 return read_changed(lease, message);
+        if (sd_bus_message_is_signal(message, STLINKD_LEASE_INTERFACE, "Asked"))
+                read_asked(lease, message);
         if (sd_bus_message_is_signal(message, STLINKD_LEASE_INTERFACE, "Ended") &&
             sd_bus_message_read_basic(message, 's', &reason) > 0)
                 end(lease, reason);

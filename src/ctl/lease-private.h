@@ -22,6 +22,7 @@ struct ClientLease {
         char *ended;
         sd_event_source *timer; /* while the daemon or the bus is away */
         Usec patience;          /* until when */
+        ClientLeaseAsked asked; /* by is NULL: nobody, or it was taken */
         ClientLeaseChanged changed;
         void *userdata;
 };

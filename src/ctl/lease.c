@@ -7,11 +7,10 @@
 #include "base/fd.h"
 #include "bus/names.h"
 #include "core/ids.h"
+#include "ctl/agent.h"
 #include "ctl/client.h"
 #include "ctl/lease-private.h"
 
-/* Somebody may have to type a password first, for which the daemon gives him two minutes. */
-#define ACQUIRE_TIMEOUT (150 * USEC_PER_SEC)
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
 
 bool client_lease_is_held(const ClientLease *lease) {
@@ -29,6 +28,20 @@ const char *client_lease_ended(const ClientLease *lease) {
 void client_lease_watch(ClientLease *lease, ClientLeaseChanged changed, void *userdata) {
         lease->changed = changed;
         lease->userdata = userdata;
+}
+
+void client_lease_asked_done(ClientLeaseAsked *asked) {
+        free(asked->by);
+        free(asked->reason);
+        *asked = (ClientLeaseAsked){};
+}
+
+bool client_lease_take_asked(ClientLease *lease, ClientLeaseAsked *ret) {
+        if (!lease->asked.by || !lease->asked.reason)
+                return false;
+        *ret = lease->asked;
+        lease->asked = (ClientLeaseAsked){};
+        return true;
 }
 
 static int append_parts(sd_bus_message *call, unsigned parts) {
@@ -117,7 +130,7 @@ int client_lease_acquire(sd_bus *bus, const char *probe, const ClientRequest *re
         lease->bus = sd_bus_ref(bus);
         r = make_call(bus, probe, request, &call);
         if (r >= 0)
-                r = sd_bus_call(bus, call, ACQUIRE_TIMEOUT, reterr, &answer);
+                r = agent_call(bus, call, AGENT_TIMEOUT, reterr, &answer);
         if (r >= 0)
                 r = take_answer(lease, answer);
         if (r >= 0)
@@ -164,6 +177,7 @@ ClientLease *client_lease_free(ClientLease *lease) {
         free(lease->daemon);
         free(lease->state);
         free(lease->ended);
+        client_lease_asked_done(&lease->asked);
         free(lease);
         return NULL;
 }

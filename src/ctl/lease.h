@@ -12,8 +12,15 @@
 
 typedef struct ClientLease ClientLease;
 
+/* Somebody asks for it. */
+typedef struct ClientLeaseAsked {
+        char *by, *reason;
+        Usec deadline; /* CLOCK_MONOTONIC: when it is taken back; USEC_INFINITY: it is not */
+} ClientLeaseAsked;
+void client_lease_asked_done(ClientLeaseAsked *asked);
+
 /* Called from the bus's callbacks when the place in the queue changed, when the lease was
- * granted, and when it ended. */
+ * granted, when somebody asked for it, and when it ended. */
 typedef void (*ClientLeaseChanged)(ClientLease *lease, void *userdata);
 
 typedef struct ClientRequest {
@@ -56,6 +63,9 @@ unsigned client_lease_position(const ClientLease *lease);
 /* Why it ended: as the signal Lease.Ended says, "daemon-gone" when the daemon went away
  * and did not come back, or knew nothing of it then; NULL while it has not. */
 const char *client_lease_ended(const ClientLease *lease);
+
+/* Who asked for it since this was called last; the caller has it then. */
+bool client_lease_take_asked(ClientLease *lease, ClientLeaseAsked *ret);
 
 /* A descriptor of the probe's node; the caller closes it. Errors as those of Lease.Open. */
 int client_lease_open(ClientLease *lease, sd_bus_error *reterr, int *ret_fd);

@@ -14,7 +14,8 @@
 #include "ctl/options.h"
 #include "ctl/parts.h"
 
-#define REASON_MAX 256 /* as the daemon's interface says */
+#define GRACE_DEFAULT (10 * USEC_PER_SEC)
+#define REASON_MAX    256 /* as the daemon's interface says */
 
 static const struct option table[] = {
         { "json", no_argument, NULL, OPTION_JSON },
@@ -31,6 +32,11 @@ static const struct option table[] = {
         { "ap", required_argument, NULL, OPTION_AP },
         { "leave", required_argument, NULL, OPTION_LEAVE },
         { "output", required_argument, NULL, OPTION_OUTPUT },
+        { "ask", no_argument, NULL, OPTION_ASK },
+        { "force", no_argument, NULL, OPTION_FORCE },
+        { "stale", no_argument, NULL, OPTION_STALE },
+        { "grace", required_argument, NULL, OPTION_GRACE },
+        { "full", no_argument, NULL, OPTION_FULL },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "report", required_argument, NULL, OPTION_REPORT },
         { "reset", no_argument, NULL, OPTION_RESET },
@@ -40,7 +46,7 @@ static const struct option table[] = {
 };
 
 void options_init(Options *options) {
-        *options = (Options){ .legend = true };
+        *options = (Options){ .legend = true, .grace = GRACE_DEFAULT };
 }
 
 const char *option_name(Option option) {
@@ -76,6 +82,14 @@ static int set_until(Options *options, const char *text) {
 static int set_limit(Options *options, const char *text) {
         if (parse_usec(text, &options->limit) < 0 || options->limit == 0) {
                 client_say("Not a time to hold it for: '%s' (try --for=10min).", text);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static int set_grace(Options *options, const char *text) {
+        if (parse_usec(text, &options->grace) < 0 || options->grace == USEC_INFINITY) {
+                client_say("Not a time to give: '%s' (try --grace=30s, or --grace=0).", text);
                 return -EINVAL;
         }
         return 0;
@@ -197,6 +211,8 @@ static int set_option(Options *options, int option, const char *value) {
                 return set_limit(options, value);
         case OPTION_PID:
                 return set_pid(options, value);
+        case OPTION_GRACE:
+                return set_grace(options, value);
         case OPTION_WITH:
                 return set_parts(options, value);
         case OPTION_UNTIL:

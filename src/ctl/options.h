@@ -31,8 +31,9 @@ typedef enum Leave {
 } Leave;
 
 /* Each option once, as a bit: which ones a verb takes, and which ones were given. The values are
- * beyond those of characters, so that they can stand beside short options. */
+ * no characters that anybody types, so that they can stand beside short options. */
 typedef enum Option {
+        OPTION_FULL = 1 << 0,
         OPTION_JSON = 1 << 8,
         OPTION_NO_LEGEND = 1 << 9,
         OPTION_PROBE = 1 << 10,
@@ -45,6 +46,10 @@ typedef enum Option {
         OPTION_FOR = 1 << 17,
         OPTION_PID = 1 << 18,
         OPTION_WITH = 1 << 19,
+        OPTION_ASK = 1 << 20,
+        OPTION_FORCE = 1 << 21,
+        OPTION_STALE = 1 << 22,
+        OPTION_GRACE = 1 << 23,
         OPTION_MODE = 1 << 24,
         OPTION_SPEED = 1 << 25,
         OPTION_AP = 1 << 26,
@@ -67,6 +72,7 @@ typedef struct Options {
         Until until;
         Usec limit;     /* 0: none */
         pid_t pid;      /* 0: not given */
+        Usec grace;     /* before force is used */
         unsigned parts; /* mask of ProbePart; 0: the debug interface alone */
         ConnectMode mode;
         unsigned speed_khz; /* 0: not given */

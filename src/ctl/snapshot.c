@@ -11,10 +11,13 @@ static void holder_clear(HolderView *holder) {
         char *strings[] = { holder->user,     holder->command,   holder->exe,
                             holder->cmdline,  holder->unit,      holder->session,
                             holder->terminal, holder->container, holder->parent_command,
-                            holder->lease,    holder->part,      holder->device };
+                            holder->lease,    holder->part,      holder->device,
+                            holder->cgroup,   holder->program,   holder->seen,
+                            holder->remote };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
+        strings_free(holder->ports);
 }
 
 static void holders_free(HolderView *holders, size_t n) {
@@ -47,8 +50,9 @@ static ProbeView *probe_view_free(ProbeView *probe) {
 }
 
 static LeaseView *lease_view_free(LeaseView *lease) {
-        char *strings[] = { lease->path, lease->probe,  lease->state,   lease->kind,
-                            lease->user, lease->reason, lease->command, lease->form };
+        char *strings[] = { lease->path,     lease->probe,       lease->state,   lease->kind,
+                            lease->user,     lease->reason,      lease->command, lease->form,
+                            lease->asked_by, lease->asked_reason };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -78,12 +82,52 @@ Snapshot *snapshot_free(Snapshot *snapshot) {
         free(snapshot->manager.version);
         free(snapshot->manager.gate);
         free(snapshot->manager.enforcement);
+        free(snapshot->manager.sight);
         free(snapshot);
         return NULL;
 }
 
+static int read_ports(sd_bus_message *message, void *member) {
+        const uint16_t *ports;
+        size_t size = 0, n;
+        char **strings;
+        int r = sd_bus_message_read_array(message, 'q', (const void **) &ports, &size);
+
+        if (r < 0)
+                return r;
+        n = size / sizeof(*ports);
+        strings = calloc(n + 1, sizeof(*strings));
+        for (size_t i = 0; strings && i < n; i++)
+                if (asprintf(&strings[i], "%u", ports[i]) < 0) {
+                        strings[i] = NULL;
+                        strings_free(strings);
+                        return -ENOMEM;
+                }
+        if (!strings)
+                return -ENOMEM;
+        strings_free(*(char ***) member);
+        *(char ***) member = strings;
+        return 0;
+}
+
+static int read_orphaned(sd_bus_message *message, void *member) {
+        int yes, r = sd_bus_message_read_basic(message, 'b', &yes);
+
+        if (r >= 0)
+                *(Orphaned *) member = yes ? ORPHANED_YES : ORPHANED_NO;
+        return r;
+}
+
 static const Property holder_table[] = {
         { "Pid", "u", offsetof(HolderView, pid) },
+        { "Started", "t", offsetof(HolderView, started) },
+        { "Seen", "s", offsetof(HolderView, seen) },
+        { "Cgroup", "s", offsetof(HolderView, cgroup) },
+        { "Program", "s", offsetof(HolderView, program) },
+        { "Remote", "s", offsetof(HolderView, remote) },
+        { "Ports", "aq", offsetof(HolderView, ports), read_ports },
+        { "Clients", "u", offsetof(HolderView, clients) },
+        { "Orphaned", "b", offsetof(HolderView, orphaned), read_orphaned },
         { "Uid", "u", offsetof(HolderView, uid) },
         { "User", "s", offsetof(HolderView, user) },
         { "Command", "s", offsetof(HolderView, command) },
@@ -125,6 +169,10 @@ static int read_holders(sd_bus_message *message, void *member) {
         return 0;
 }
 
+int snapshot_read_holders(ProbeView *probe, sd_bus_message *message) {
+        return read_holders(message, &probe->holders);
+}
+
 static int read_parts(sd_bus_message *message, void *member) {
         ProbeView *probe = container_of((PartView **) member, ProbeView, parts);
         PartView *parts = NULL;
@@ -146,6 +194,7 @@ static const Property manager_table[] = {
         { "Version", "s", offsetof(ManagerView, version) },
         { "Gate", "s", offsetof(ManagerView, gate) },
         { "Enforcement", "s", offsetof(ManagerView, enforcement) },
+        { "Sight", "s", offsetof(ManagerView, sight) },
 };
 
 static const Property probe_table[] = {
@@ -174,6 +223,9 @@ static const Property lease_table[] = {
         { "Kind", "s", offsetof(LeaseView, kind) },
         { "Form", "s", offsetof(LeaseView, form) },
         { "Expires", "t", offsetof(LeaseView, expires) },
+        { "AskedBy", "s", offsetof(LeaseView, asked_by) },
+        { "AskedReason", "s", offsetof(LeaseView, asked_reason) },
+        { "Deadline", "t", offsetof(LeaseView, deadline) },
         { "Parts", "as", offsetof(LeaseView, parts), properties_read_strings },
         { "Reason", "s", offsetof(LeaseView, reason) },
         { "Uid", "u", offsetof(LeaseView, uid) },

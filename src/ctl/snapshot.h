@@ -13,10 +13,22 @@
  * properties that dbus/io.github.stlinkd1.xml describes; a string that the daemon did not send
  * or that is empty is NULL. Nothing here is trusted to be printable. */
 
+/* What was left behind; only GetHolders tells. */
+typedef enum Orphaned {
+        ORPHANED_UNKNOWN,
+        ORPHANED_NO,
+        ORPHANED_YES,
+} Orphaned;
+
 typedef struct HolderView {
         uint32_t pid, uid;
-        char *user, *command, *exe, *cmdline, *unit, *session, *terminal, *container,
-                *parent_command, *lease;
+        char *user, *command, *exe, *cmdline, *unit, *cgroup, *session, *terminal, *container,
+                *parent_command, *program, *lease, *seen;
+        Usec started; /* CLOCK_BOOTTIME; 0: not said */
+        char **ports; /* on which it listens, ends with NULL; may be NULL */
+        uint32_t clients;
+        Orphaned orphaned;
+        char *remote;
         char *part, *device; /* what it has open; NULL: not said, then it is the node */
         Usec since;          /* CLOCK_BOOTTIME; 0: not said */
         bool claimed;
@@ -28,11 +40,12 @@ typedef struct PartView {
 } PartView;
 
 typedef struct LeaseView {
-        char *path, *probe, *state, *kind, *form, *reason, *user, *command;
+        char *path, *probe, *state, *kind, *form, *reason, *user, *command, *asked_by,
+                *asked_reason;
         char **parts; /* ends with NULL */
         uint32_t uid, pid, position;
         Usec requested, granted; /* CLOCK_MONOTONIC */
-        Usec expires;            /* likewise; 0: not said; USEC_INFINITY: never */
+        Usec expires, deadline;  /* likewise; 0: not said; USEC_INFINITY: never */
 } LeaseView;
 
 typedef struct ProbeView {
@@ -50,7 +63,7 @@ typedef struct ProbeView {
 } ProbeView;
 
 typedef struct ManagerView {
-        char *version, *gate, *enforcement;
+        char *version, *gate, *enforcement, *sight;
 } ManagerView;
 
 typedef struct Snapshot {
@@ -80,6 +93,9 @@ int snapshot_read_interfaces(Snapshot *snapshot, const char *path, sd_bus_messag
  * other object, or interface, is skipped. */
 int snapshot_read_changed(Snapshot *snapshot, const char *path, const char *interface,
                           sd_bus_message *message);
+
+/* Take over an aa{sv} as GetHolders answers it. */
+int snapshot_read_holders(ProbeView *probe, sd_bus_message *message);
 
 /* Forget an object. */
 void snapshot_remove(Snapshot *snapshot, const char *path);

@@ -62,6 +62,8 @@ static void print_holders(const Row *probe, const char *device, const char *labe
                         output_field(label, line, INDENT);
                 if (details)
                         output_field(NULL, details, INDENT);
+                if (row_get_text(row, "full"))
+                        output_field(NULL, row_get_text(row, "full"), INDENT);
                 label = NULL;
         }
 }
@@ -160,13 +162,36 @@ static void print_status(const Row *status) {
                 (void) printf("\n%s\n", note);
 }
 
-/* Whether a lease stops others is of interest only while there is one. */
+/* Whether some probe is claimed by a program that the daemon cannot see. */
+static bool has_unseen_holder(const Snapshot *snapshot) {
+        for (size_t i = 0; i < snapshot->n_probes; i++) {
+                const ProbeView *probe = snapshot->probes[i];
+
+                if (probe->state && strcmp(probe->state, "claimed") == 0 && probe->n_holders == 0)
+                        return true;
+        }
+        return false;
+}
+
+static const char *short_sight(const ManagerView *manager) {
+        if (manager->sight && strcmp(manager->sight, "hidden") == 0)
+                return "stlinkd does not see other users' programs here: /proc is mounted with "
+                       "hidepid.";
+        if (manager->sight && strcmp(manager->sight, "own") == 0)
+                return "stlinkd has no right here to see what other users' programs have open.";
+        return NULL;
+}
+
+/* Whether a lease stops others is of interest only while there is one; likewise whom the daemon
+ * cannot see. */
 static void describe_daemon(Row *row, const Snapshot *snapshot) {
         const ManagerView *manager = &snapshot->manager;
+        const char *sight = has_unseen_holder(snapshot) ? short_sight(manager) : NULL;
         bool leased = false;
 
         for (size_t i = 0; i < snapshot->n_probes; i++)
                 leased |= snapshot_lease_held(snapshot, snapshot->probes[i]) != NULL;
+        row_set_string(row, "sight", manager->sight);
         row_set_string(row, "version", manager->version);
         row_set_string(row, "gate", manager->gate);
         row_set_string(row, "enforcement", manager->enforcement);
@@ -174,25 +199,66 @@ static void describe_daemon(Row *row, const Snapshot *snapshot) {
                 row_set_text(row, "note",
                              "Leases are cooperative here: a program that takes none is seen, but "
                              "not stopped.");
+        if (sight)
+                row_set_text(row, "note", "%s", sight);
 }
 
-static ExitCode describe_status(Row *row, const Snapshot *snapshot, int n, char **words) {
-        Rows *probes;
-        Listener listener;
+/* What costs a question more is told of the probes that are shown. */
+static void look_closer(sd_bus *bus, ProbeView *probe, const Options *options) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        bool full = options->given & OPTION_FULL;
+        int r = 0;
 
-        listener_init(&listener);
-        describe_daemon(row, snapshot);
-        probes = row_set_rows(row, "probes");
-        for (size_t i = 0; n == 0 && i < snapshot->n_probes; i++)
-                describe_probe(probes, snapshot, snapshot->probes[i], &listener);
-        for (int i = 0; i < n; i++) {
-                ProbeView *probe;
-                ExitCode code = client_select(snapshot, words[i], &probe);
+        if (probe->n_holders == 0)
+                return;
+        r = client_look_closer(bus, probe, full, &error);
+        if (r >= 0 || !full)
+                return; /* else what the property says has to do */
+        (void) client_report(&error, r);
+        (void) client_look_closer(bus, probe, /* see_all= */ false, NULL);
+}
 
+/* The probes that are named, or all. They are the snapshot's, the array is the caller's. */
+static ExitCode choose(const Snapshot *snapshot, int n, char **words, ProbeView ***ret,
+                       size_t *ret_n) {
+        size_t count = n > 0 ? (size_t) n : snapshot->n_probes;
+        _cleanup_free_ ProbeView **chosen = calloc(count + 1, sizeof(*chosen));
+
+        if (!chosen)
+                return client_report(NULL, -ENOMEM);
+        for (size_t i = 0; i < count; i++) {
+                ExitCode code = EXIT_CODE_OK;
+
+                if (n > 0)
+                        code = client_select(snapshot, words[i], &chosen[i]);
+                else
+                        chosen[i] = snapshot->probes[i];
                 if (code != EXIT_CODE_OK)
                         return code;
-                describe_probe(probes, snapshot, probe, &listener);
         }
+        *ret = TAKE_PTR(chosen);
+        *ret_n = count;
+        return EXIT_CODE_OK;
+}
+
+static ExitCode describe_status(Row *row, sd_bus *bus, const Snapshot *snapshot, int n,
+                                char **words, const Options *options) {
+        _cleanup_free_ ProbeView **chosen = NULL;
+        Rows *probes;
+        Listener listener;
+        size_t count = 0;
+        ExitCode code = choose(snapshot, n, words, &chosen, &count);
+
+        if (code != EXIT_CODE_OK)
+                return code;
+        for (size_t i = 0; i < count; i++)
+                look_closer(bus, chosen[i], options);
+        listener_init(&listener);
+        listener.full = options->given & OPTION_FULL;
+        describe_daemon(row, snapshot);
+        probes = row_set_rows(row, "probes");
+        for (size_t i = 0; i < count; i++)
+                describe_probe(probes, snapshot, chosen[i], &listener);
         return EXIT_CODE_OK;
 }
 
@@ -208,7 +274,8 @@ int verb_status(int n, char **words, const Options *options) {
                      : client_begin(/* with_manager= */ true, &bus, &snapshot);
         if (code != EXIT_CODE_OK)
                 return code;
-        code = describe_status(row, snapshot, n, words);
+        client_ask_password(bus, !options->no_ask_password);
+        code = describe_status(row, bus, snapshot, n, words, options);
         if (code != EXIT_CODE_OK)
                 return code;
         r = rows_error(rows);

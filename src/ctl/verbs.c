@@ -11,9 +11,13 @@
 /* Of those that talk to the target. */
 #define TARGET_OPTIONS (LEASE_OPTIONS | OPTION_SPEED | OPTION_AP)
 
+#define RELEASE_OPTIONS                                                                      \
+        (OPTION_PROBE | OPTION_REASON | OPTION_NO_ASK_PASSWORD | OPTION_ASK | OPTION_FORCE | \
+         OPTION_STALE | OPTION_GRACE)
+
 /* The first is the one without a name. */
 static const Verb verbs[] = {
-        { "status", 0, -1, OPTION_JSON, false, verb_status },
+        { "status", 0, -1, OPTION_JSON | OPTION_FULL | OPTION_NO_ASK_PASSWORD, false, verb_status },
         { "list", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_list },
         { "monitor", 0, 0, OPTION_JSON, false, verb_monitor },
         { "run", 1, -1, LEASE_OPTIONS | OPTION_UNTIL | OPTION_WITH, true, verb_run },
@@ -26,6 +30,7 @@ static const Verb verbs[] = {
         { "write", 2, -1, TARGET_OPTIONS, false, verb_write },
         { "lock", 0, 1, LEASE_OPTIONS | OPTION_FOR | OPTION_PID | OPTION_WITH, false, verb_lock },
         { "unlock", 0, 1, OPTION_PROBE, false, verb_unlock },
+        { "release", 0, 1, RELEASE_OPTIONS, false, verb_release },
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },

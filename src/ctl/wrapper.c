@@ -37,13 +37,34 @@ static void stop_tree(Wrapper *wrapper) {
         children_signal(SIGTERM);
 }
 
+/* It is for whoever runs the command to decide; this is where he looks. */
+static void tell_asked(const Wrapper *wrapper, const ClientLeaseAsked *asked) {
+        Usec now = now_usec(CLOCK_MONOTONIC);
+        char span[FORMAT_USEC_MAX];
+
+        client_say("%s asks for the probe%s%s.", asked->by, asked->reason[0] ? ": " : "",
+                   asked->reason);
+        if (asked->deadline == USEC_INFINITY)
+                client_say_more("To give it back, end %s.", wrapper->command);
+        else
+                client_say_more("It is taken back in %s, and %s ended.",
+                                format_usec(span, sizeof(span),
+                                            asked->deadline > now ? asked->deadline - now : 0),
+                                wrapper->command);
+}
+
 /* A lease that was lost to time or to somebody else's need must not be used any further; a
  * probe that is gone the command notices by itself, and a daemon that stops does not mean that
  * anybody else wants the probe. */
 static void lease_changed(ClientLease *lease, void *userdata) {
         const char *ended = client_lease_ended(lease);
         Wrapper *wrapper = userdata;
+        ClientLeaseAsked asked;
 
+        if (client_lease_take_asked(lease, &asked)) {
+                tell_asked(wrapper, &asked);
+                client_lease_asked_done(&asked);
+        }
         if (!ended)
                 return;
         client_say("The lease is lost: %s.", obtain_end_text(ended));

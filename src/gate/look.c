@@ -119,8 +119,14 @@ int node_add_holder(GateNode *node, pid_t pid, int fd, GateSeen seen) {
         if (known >= 0)
                 node_remove_holder(node, (size_t) known);
         r = process_new(pid, &process);
+        if (r == -ESRCH) {
+                /* A child that it had after it was seen may have the descriptor, and no event
+                 * will tell. */
+                gate_look_soon(node->gate, /* full= */ true);
+                return 0;
+        }
         if (r < 0)
-                return r == -ESRCH ? 0 : r;
+                return r;
         /* The pid may belong to another process than the one whose descriptor was seen. */
         if (fd >= 0 && !scan_descriptor_is(pid, fd, &node->key)) {
                 gate_look_soon(node->gate, /* full= */ true);
@@ -220,7 +226,6 @@ static int look_at_processes(Gate *gate, ScanHits *hits) {
                         node_set_changed(node);
                 }
         }
-        gate->full = false;
         return 0;
 }
 
@@ -248,8 +253,11 @@ int gate_look(Gate *gate) {
         (void) sd_event_source_set_enabled(gate->look_timer, SD_EVENT_OFF);
         if (gate->backend->drain(gate))
                 gate->full = true;
-        if (gate->full)
+        if (gate->full) {
+                gate->full = false; /* until somebody wants another one, from now on */
                 r = look_at_processes(gate, &hits);
+                gate->full |= r < 0;
+        }
         scan_hits_clear(&hits);
         LIST_FOREACH(&gate->nodes, GateNode, node, link) {
                 node_update_claim(node, node->linked);

@@ -130,10 +130,12 @@ static int name_terminal(unsigned number, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* A parent that is none: init or a user's systemd takes an orphan over, and one that is younger
- * than its child did not start it. */
+/* A parent that is none: init, a user's systemd or another subreaper takes an orphan over. One that
+ * is younger than its child did not start it; nor did one of another session, unless the child has
+ * made a session of its own. */
 static bool is_adopter(const ProcStat *parent, const char *command, const ProcStat *child) {
-        return parent->start > child->start || strcmp(command, "systemd") == 0;
+        return parent->start > child->start || strcmp(command, "systemd") == 0 ||
+               (child->session != child->pid && parent->session != child->session);
 }
 
 /* Who started it. */

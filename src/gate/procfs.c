@@ -41,10 +41,12 @@ int procfs_read_stat(int dirfd, ProcStat *ret) {
         if (r < 0)
                 return r;
         rest = strrchr(text, ')');
-        if (!rest || sscanf(rest + 1,
-                            " %c %d %*d %*d %u %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-                            " %*d %*d %llu",
-                            &stat.state, &stat.parent, &stat.terminal, &stat.start) != 4)
+        if (!rest ||
+            sscanf(rest + 1,
+                   " %c %d %*d %d %u %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+                   " %*d %*d %llu",
+                   &stat.state, &stat.parent, &stat.session, &stat.terminal, &stat.start) != 5 ||
+            sscanf(text, "%d", &stat.pid) != 1)
                 return -EBADMSG;
         *ret = stat;
         return 0;

@@ -13,7 +13,7 @@
 
 typedef struct ProcStat {
         char state;
-        pid_t parent;
+        pid_t pid, parent, session;
         unsigned terminal;        /* device number, 0 for none */
         unsigned long long start; /* clock ticks after boot */
 } ProcStat;

@@ -31,6 +31,7 @@
  *   acquire held|waiting  what Acquire is answered: the lease object "1", in that state
  *   open PATH             what Lease.Open is answered: a descriptor of this file
  *   fail METHOD NAME TEXT this method is answered with an error (METHOD "-" for the manager)
+ *   asked SECONDS BY REASON  emit Asked for the object, with that deadline, 0 for none
  *   ended REASON          emit Ended for the object, and forget it
  *   say TEXT              to stdout, so that one can wait for what went before
  *   quit                  leave the bus
@@ -71,7 +72,9 @@ static const struct {
         { "Leases", "ao" },     { "Probe", "o" },      { "Position", "u" },
         { "Uid", "u" },         { "Pid", "u" },        { "Requested", "t" },
         { "Granted", "t" },     { "Since", "t" },      { "Claimed", "b" },
-        { "Interface", "u" },   { "Lease", "o" },
+        { "Interface", "u" },   { "Lease", "o" },      { "Started", "t" },
+        { "Ports", "aq" },      { "Clients", "u" },    { "Orphaned", "b" },
+        { "Deadline", "t" },
 };
 
 static void say(const char *format, ...) _printf_(1, 2);
@@ -106,7 +109,7 @@ static const char *signature_of(const Object *object, const char *name) {
 static uint64_t read_number(const char *name, const char *value) {
         Usec ago = strtoull(value, NULL, 0) * USEC_PER_SEC;
 
-        if (strcmp(name, "Since") == 0)
+        if (strcmp(name, "Since") == 0 || strcmp(name, "Started") == 0)
                 return now_usec(CLOCK_BOOTTIME) - ago;
         if (strcmp(name, "Requested") == 0 || strcmp(name, "Granted") == 0)
                 return now_usec(CLOCK_MONOTONIC) - ago;
@@ -139,6 +142,15 @@ static void append_basic(sd_bus_message *m, char type, const char *name, const c
         }
 }
 
+/* "3333+4444" as an aq. */
+static void append_numbers(sd_bus_message *m, const char *name, char *value) {
+        check(sd_bus_message_open_container(m, 'a', "q"), name);
+        for (char *number; (number = strsep(&value, "+"));)
+                if (number[0])
+                        append_basic(m, 'q', name, number);
+        check(sd_bus_message_close_container(m), name);
+}
+
 static void unescape(char *s) {
         for (char *found; (found = strstr(s, "\\s"));) {
                 *found = ' ';
@@ -164,7 +176,10 @@ static void append_dictionary(sd_bus_message *m, const char *words) {
                 check(sd_bus_message_open_container(m, 'e', "sv"), word);
                 check(sd_bus_message_append_basic(m, 's', word), word);
                 check(sd_bus_message_open_container(m, 'v', signature), word);
-                append_basic(m, signature[0], word, value);
+                if (signature[0] == 'a')
+                        append_numbers(m, word, value);
+                else
+                        append_basic(m, signature[0], word, value);
                 check(sd_bus_message_close_container(m), word);
                 check(sd_bus_message_close_container(m), word);
         }
@@ -352,6 +367,29 @@ static void reply_acquire(Fake *fake, sd_bus_message *call) {
         safe_close(fds[1]);
 }
 
+/* As the property Holders. */
+static void reply_holders(Fake *fake, sd_bus_message *call) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        Object *object = find_object(fake, sd_bus_message_get_path(call));
+        const Property *holders = object ? get_property(object, "Holders") : NULL;
+
+        check(sd_bus_message_new_method_return(call, &reply), "reply");
+        check(sd_bus_message_open_container(reply, 'a', "a{sv}"), "reply");
+        for (size_t i = 0; holders && i < holders->n; i++)
+                append_dictionary(reply, holders->values[i]);
+        check(sd_bus_message_close_container(reply), "reply");
+        check(sd_bus_send(fake->bus, reply, NULL), "reply");
+}
+
+static void reply_end_holder(sd_bus_message *call) {
+        uint32_t pid;
+        uint64_t started;
+
+        check(sd_bus_message_read(call, "ut", &pid, &started), "EndHolder");
+        say("EndHolder %u %s", pid, started > 0 ? "with its start" : "alone");
+        check(sd_bus_reply_method_return(call, NULL), "reply");
+}
+
 static void reply_open(Fake *fake, sd_bus_message *call) {
         _cleanup_close_ int fd = open(fake->node, O_RDWR | O_CLOEXEC);
 
@@ -366,7 +404,8 @@ static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         (void) error;
         if (!sd_bus_message_is_method_call(call, NULL, NULL))
                 return 0;
-        if (strcmp(member, "Acquire") == 0 || strcmp(member, "Open") == 0)
+        if (strcmp(member, "Acquire") == 0 || strcmp(member, "Open") == 0 ||
+            strcmp(member, "Ask") == 0 || strcmp(member, "Revoke") == 0)
                 say_options(member, call);
         if (sd_bus_message_get_allow_interactive_authorization(call) > 0)
                 say("%s may ask for a password", member);
@@ -381,6 +420,12 @@ static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
                 reply_acquire(fake, call);
         else if (strcmp(member, "Open") == 0)
                 reply_open(fake, call);
+        else if (strcmp(member, "GetHolders") == 0)
+                reply_holders(fake, call);
+        else if (strcmp(member, "EndHolder") == 0)
+                reply_end_holder(call);
+        else if (strcmp(member, "Ask") == 0 || strcmp(member, "Revoke") == 0)
+                check(sd_bus_reply_method_return(call, NULL), "reply");
         else if (strcmp(member, "Release") == 0) {
                 say("Release %s", sd_bus_message_get_path(call));
                 check(sd_bus_reply_method_return(call, NULL), "reply");
@@ -457,6 +502,19 @@ static void set_failure(Fake *fake, char *rest) {
         (void) snprintf(fake->fail_text, sizeof(fake->fail_text), "%s", rest ? rest : "");
 }
 
+static void emit_asked(Fake *fake, char *rest) {
+        char *seconds = strsep(&rest, " "), *by = rest ? strsep(&rest, " ") : NULL;
+        Usec span = strtoull(seconds, NULL, 10) * USEC_PER_SEC;
+        Usec deadline = span > 0 ? now_usec(CLOCK_MONOTONIC) + span : USEC_INFINITY;
+
+        if (!by)
+                check(-EINVAL, "asked");
+        unescape(by);
+        check(sd_bus_emit_signal(fake->bus, fake->current->path, STLINKD_LEASE_INTERFACE, "Asked",
+                                 "sst", by, rest ? rest : "", deadline),
+              "signal");
+}
+
 static void emit_ended(Fake *fake, const char *reason) {
         check(sd_bus_emit_signal(fake->bus, fake->current->path, STLINKD_LEASE_INTERFACE, "Ended",
                                  "s", reason),
@@ -489,6 +547,8 @@ static void command(Fake *fake, char *line) {
                 emit_added(fake);
         else if (strcmp(verb, "removed") == 0)
                 emit_removed(fake);
+        else if (strcmp(verb, "asked") == 0)
+                emit_asked(fake, rest);
         else if (strcmp(verb, "ended") == 0)
                 emit_ended(fake, rest);
         else

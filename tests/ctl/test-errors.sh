@@ -106,12 +106,29 @@ may_ask() { # CMD...
         local before
         before=$(grep -c '^Acquire may ask' "$scratch/fake.log")
         timeout 60 "$@" >/dev/null 2>&1 </dev/null
-        tell 'fail Acquire org.freedesktop.DBus.Error.AccessDenied Not you.'
+        tell 'say asked'
         [ "$(grep -c '^Acquire may ask' "$scratch/fake.log")" -gt "$before" ]
 }
 verb="'$TOP_BUILDDIR/stlinkctl' run -p 1-1.2"
+# An agent that says that it is there, and leaves word of how it was called.
+mkdir "$scratch/bin"
+cat >"$scratch/bin/pkttyagent" <<-EOF
+	#!/bin/sh
+	echo "\$@ as \$\$" >"$scratch/agent"
+	eval "exec \$2>&-"
+	exec sleep 60
+EOF
+chmod +x "$scratch/bin/pkttyagent"
+PATH=$scratch/bin:$PATH
+tell 'fail Acquire org.freedesktop.DBus.Error.AccessDenied Not you.'
+check_fails "nobody is asked where a password does not help" may_ask script -qec "$verb true" /dev/null
+check_fails "and no agent is started" test -e "$scratch/agent"
+tell 'fail Acquire org.freedesktop.DBus.Error.InteractiveAuthorizationRequired With a password.'
 check_fails "without a terminal nobody is asked" may_ask setsid -w sh -c "$verb true"
 check "at a terminal somebody is" may_ask script -qec "$verb true </dev/null >/dev/null 2>&1" /dev/null
+check_match "an agent is started, in case that the desktop has none" '^--notify-fd [0-9]+ --fallback as [0-9]+$' \
+        "$(cat "$scratch/agent")"
+check_fails "and is gone with the answer" kill -0 "$(sed 's/.* //' "$scratch/agent")"
 check_fails "but not with --no-ask-password" may_ask script -qec "$verb --no-ask-password true" /dev/null
 
 tell 'fail - - -' "fail GetManagedObjects org.freedesktop.DBus.Error.NoReply It sleeps."

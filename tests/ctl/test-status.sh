@@ -72,10 +72,30 @@ tell 'clear Holders' 'set State in-use' \
 ctl
 check_match "open is not claimed" 'State: in use: st-util \(PID 12\) has it open, but did not claim it$' "$out"
 check_match "a service is not left behind" '^             unit st.service$' "$out"
-tell 'clear Holders' 'dict Holders Pid=12 Uid=0 User=root Command=st-util Claimed=1'
+tell 'clear Holders' \
+        'dict Holders Pid=12 Uid=0 User=root Command=st-util Claimed=1 Started=900 Seen=before Since=900 Terminal=pts/1 Session=7 Remote=lab.lan ParentCommand=node Program=code Ports=3333+4444 Clients=0 Orphaned=1 Cmdline=st-util\s-p\s3333'
 ctl
-check_match "whose parent is gone was left behind" \
-        '^             left behind: the program that started it is gone$' "$out"
+check_match "since when is not known to the second" 'since .* or earlier, claimed$' "$out"
+check_match "whence he came, and from which program" \
+        '^             terminal pts/1, started by node in code, session 7 from lab.lan, port 3333, 4444, nobody' "$out"
+check_match "what was left behind" 'left behind: the program that started it is gone$' "$out"
+check_match "is ended by one command" 'end what was left behind:  stlinkctl release --stale$' "$out"
+check_no_match "no command line unasked" 'st-util -p 3333' "$out"
+ctl status --full
+check_match "a command line when asked for" '^             called as: st-util -p 3333$' "$out"
+ctl status --json
+check_match "ports in JSON" '"ports": \[' "$out"
+check_match "the verdict in JSON" '"orphaned": true' "$out"
+tell 'clear Holders' \
+        'dict Holders Pid=12 Uid=0 User=root Command=st-util Claimed=1 Ports=3333 Clients=1 Orphaned=0'
+ctl
+check_match "who is connected" '^             port 3333, 1 connected$' "$out"
+check_no_match "is not left behind" 'left behind' "$out"
+tell 'clear Holders' 'dict Holders Pid=12 Uid=0 User=root Command=st-util Claimed=1'
+ctl status --json
+check_match "what cannot be seen is null" '"orphaned": null' "$out"
+ctl status --full
+check_match "a command line that one may not see" 'called as: \(not for you to see\)' "$out"
 
 tell 'clear Holders' \
         'dict Holders Pid=13 Uid=0 User=root Command=lsusb Claimed=0' \
@@ -104,7 +124,7 @@ text "a leased probe tells of its lease and of the queue" \
    Firmware: V2J45M31
      Target: 3.28 V when it was last measured
        Next: wait for it:  stlinkctl run --wait -- COMMAND
-             end that program:  $([ "$(id -u)" = 0 ] || printf 'sudo ')kill 300
+             ask for it:  stlinkctl release --ask
 
 Leases are cooperative here: a program that takes none is seen, but not stopped."
 
