@@ -73,6 +73,14 @@ static int append_ports(sd_bus_message *reply, const ProcessDetail *detail) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+static int append_traffic(sd_bus_message *reply, const BusHolder *holder) {
+        if (!holder->counted)
+                return 0;
+        return sd_bus_message_append(reply, "{sv}{sv}{sv}", "Requests", "t", holder->requests,
+                                     "Transfers", "t", holder->transfers, "LastUse", "t",
+                                     holder->last);
+}
+
 /* What changes all the time, and is looked up for those who ask for it. */
 static int append_detail(sd_bus_message *reply, Bus *bus, const BusHolder *holder) {
         _cleanup_(process_detail_done) ProcessDetail detail = {};
@@ -97,6 +105,8 @@ static int append_holder(sd_bus_message *reply, Bus *bus, const BusHolder *holde
         r = sd_bus_message_open_container(reply, 'a', "{sv}");
         if (r >= 0)
                 r = append_known(reply, holder);
+        if (r >= 0 && caller)
+                r = append_traffic(reply, holder);
         if (r >= 0 && caller)
                 r = append_detail(reply, bus, holder);
         if (r >= 0 && caller && (all || caller->uid == holder->process->uid))

@@ -28,6 +28,9 @@ typedef struct BusHolder {
         const char *seen; /* how that is known: name of a GateSeen */
         bool claimed;
         LeaseId lease; /* the lease it works under; 0 for none */
+        bool counted;  /* the gate sees what it asks of the node */
+        uint64_t requests, transfers;
+        Usec last; /* CLOCK_BOOTTIME; 0: it has asked nothing */
 } BusHolder;
 
 /* One lease with what the lease table does not know of it. */

@@ -37,16 +37,78 @@ static void log_not_binding(int error) {
         }
 }
 
+/* --- probes that are away ----------------------------------------------------------------- */
+
+/* A probe that re-enumerates comes back under another number, as a node that nobody has bound yet.
+ * What is new on its bus is kept from strangers until it is there. */
+#define AWAY_HOLD (5 * USEC_PER_SEC)
+#define TAGS_MAX  16
+
+/* The leases that bind a probe's debug interface; returns how many. */
+static size_t list_tags(const ProbeEntry *entry, GateTag tags[static TAGS_MAX]) {
+        const LeaseTable *leases = entry->manager->leases;
+        const Lease *lease = NULL;
+        size_t n = 0;
+
+        while (n < TAGS_MAX && (lease = lease_next(leases, entry->number, lease)))
+                if (lease->state != LEASE_WAITING && lease->parts & PROBE_PART_DEBUG)
+                        tags[n++] = lease->id;
+        return n;
+}
+
+/* The probe that was on that bus last, and is held but not there */
+static ProbeEntry *find_away(Manager *manager, unsigned bus) {
+        GateTag tags[TAGS_MAX];
+
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+                if (entry->bus == bus && !entry->node && list_tags(entry, tags) > 0)
+                        return entry;
+        return NULL;
+}
+
+static void on_device(unsigned bus, unsigned address, UdevDeviceEvent event, void *userdata) {
+        Manager *manager = userdata;
+        GateTag tags[TAGS_MAX];
+        size_t n;
+        int r;
+
+        gate_set_device_known(manager->gate, bus, address, event != UDEV_DEVICE_GONE);
+        if (event != UDEV_DEVICE_GONE)
+                return;
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link) {
+                if (entry->bus != bus || entry->device != address || !entry->node)
+                        continue;
+                n = list_tags(entry, tags);
+                r = n > 0 ? gate_hold_bus(manager->gate, bus, AWAY_HOLD, tags, n) : 0;
+                if (r < 0 && r != -EOPNOTSUPP)
+                        journal_log(LOG_WARNING, NULL, probe_get(manager->probes, entry->number),
+                                    tags[0], r, "Cannot keep others from the probe's next node");
+        }
+}
+
+void manager_hold_buses(Manager *manager) {
+        int r;
+
+        if (gate_binding_error(manager->gate) < 0)
+                return;
+        r = udev_watch_set_devices(manager->watch, manager->event, on_device, manager);
+        if (r < 0)
+                log_warning_errno(r, "Cannot listen to the kernel's own events, so a leased probe "
+                                     "that re-enumerates is open to others for a moment");
+}
+
+/* --- refusals ----------------------------------------------------------------------------- */
+
 static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdata) {
-        ProbeEntry *entry = gate_node_userdata(node);
-        const Probe *probe = probe_get(entry->manager->probes, entry->number);
+        Manager *manager = userdata;
+        ProbeEntry *entry = node ? gate_node_userdata(node) : find_away(manager, refusal->bus);
+        const Probe *probe = entry ? probe_get(manager->probes, entry->number) : NULL;
         Conflict conflict = { .kind = CONFLICT_KEPT_OUT,
                               .request = refusal->request,
                               .count = refusal->count };
         ConflictParty *wanted = &conflict.wanted;
         _cleanup_free_ char *user = NULL;
 
-        (void) userdata;
         if (!probe)
                 return;
         if (refusal->process)
@@ -58,7 +120,7 @@ static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdat
                            sizeof(wanted->command));
         if (access_user_name(refusal->uid, &user) >= 0)
                 (void) snprintf(wanted->user, sizeof(wanted->user), "%s", user);
-        manager_note_conflict(entry->manager, probe, &conflict);
+        manager_note_conflict(manager, probe, &conflict);
 }
 
 /* Whether programs of others are seen at all, to be told once. */
@@ -73,6 +135,7 @@ static void find_sight(Manager *manager) {
                             "What programs of other users have open is not seen: that needs "
                             "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, which stlinkd.service has");
 }
+/* --- set-up and binding ------------------------------------------------------------------- */
 
 void manager_set_up_gate(Manager *manager) {
         int r = gate_binding_error(manager->gate);
@@ -98,6 +161,81 @@ void lease_entry_disarm(LeaseEntry *entry) {
                 probe_entry_unbind(probe, entry->id);
 }
 
+/* A lease that nobody holds */
+#define TAG_NOBODY (UINT64_MAX / 2)
+
+void probe_entry_shut(ProbeEntry *entry) {
+        if (entry->node && gate_node_bind(entry->node, TAG_NOBODY) >= 0)
+                entry->shut = true;
+}
+
+void probe_entry_open(ProbeEntry *entry) {
+        if (!entry->shut || task_is_running(entry))
+                return;
+        entry->shut = false;
+        if (entry->node)
+                gate_node_unbind(entry->node, TAG_NOBODY);
+}
+
+static bool works_under(const ProbeEntry *entry, const GateHolder *holder, LeaseId lease) {
+        for (size_t i = 0; i < entry->n_members; i++)
+                if (entry->members[i].pid == holder->process->pid &&
+                    entry->members[i].start == holder->process->start &&
+                    entry->members[i].lease == lease)
+                        return true;
+        return false;
+}
+
+bool lease_entry_has_claim(const LeaseEntry *entry) {
+        const Lease *lease = lease_get(entry->manager->leases, entry->id);
+        ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
+        const GateHolder *holders;
+        size_t n = 0;
+
+        if (!lease || lease->state == LEASE_WAITING || !(lease->parts & PROBE_PART_DEBUG) ||
+            !probe || !probe->node || !gate_node_has_claim(probe->node))
+                return false;
+        holders = gate_node_holders(probe->node, &n);
+        for (size_t i = 0; i < n; i++)
+                if (works_under(probe, &holders[i], entry->id))
+                        return true;
+        return false;
+}
+
+static void note_detached(const LeaseEntry *entry, const Probe *probe, const Process *process) {
+        Conflict conflict = { .kind = CONFLICT_DETACHED };
+
+        conflict_party_set_process(&conflict.wanted, process);
+        conflict_party_set_lease(&conflict.holder, entry);
+        manager_note_conflict(entry->manager, probe, &conflict);
+}
+
+bool lease_entry_clear(LeaseEntry *entry) {
+        Manager *manager = entry->manager;
+        const Lease *lease = lease_get(manager->leases, entry->id);
+        const Probe *probe = probe_get(manager->probes, entry->probe);
+        ProbeEntry *probe_entry = probe_entry_get(manager, entry->probe);
+        const GateHolder *observed;
+
+        if (!lease || !probe || !probe_entry || !probe_entry->node ||
+            !(lease->parts & PROBE_PART_DEBUG) || !gate_node_is_bound(probe_entry->node) ||
+            !gate_node_has_claim(probe_entry->node))
+                return false;
+        /* Now nobody else can claim it any more: who has it is looked up once. */
+        (void) gate_node_rescan(probe_entry->node);
+        probe_entry_update(probe_entry);
+        observed = text_find_observed(manager, probe);
+        if (!gate_node_has_claim(probe_entry->node) || lease_entry_has_claim(entry) ||
+            probe_entry_has_open_lease(probe_entry) ||
+            task_new(probe_entry, JOB_CLOSE, entry->id, -EBADF, NULL) < 0)
+                return false;
+        if (observed)
+                note_detached(entry, probe, observed->process);
+        entry->clearing = true;
+        probe_entry_update(probe_entry);
+        return true;
+}
+
 void probe_entry_arm(ProbeEntry *entry) {
         LIST_FOREACH(&entry->manager->lease_entries, LeaseEntry, lease, link) {
                 const Lease *held = lease_get(entry->manager->leases, lease->id);
@@ -105,4 +243,19 @@ void probe_entry_arm(ProbeEntry *entry) {
                 if (lease->probe == entry->number && held && held->state != LEASE_WAITING)
                         lease_entry_arm(lease);
         }
+}
+
+void manager_leave_gate(Manager *manager) {
+        bool bound = false;
+
+        if (!manager->gate || gate_binding_error(manager->gate) < 0)
+                return;
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+                bound |= entry->node && gate_node_is_bound(entry->node);
+        if (bound)
+                journal_log(
+                        LOG_NOTICE, NULL, NULL, 0, 0,
+                        "Leases bind until stlinkd is there again, if it is being restarted. If "
+                        "it is being stopped, every program may use every probe from now on");
+        gate_leave(manager->gate);
 }

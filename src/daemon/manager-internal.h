@@ -74,6 +74,7 @@ typedef struct ProbeEntry {
         List tasks;           /* what workers do on it, one at a time */
         Member *members;
         size_t n_members;
+        bool shut;       /* nobody but us may use it, until what we do there is done */
         bool obstructed; /* as the lease table was told */
         bool held;       /* somebody was logged as using it */
 } ProbeEntry;
@@ -103,6 +104,7 @@ typedef struct LeaseEntry {
         sd_bus_message *request; /* Acquire, while it waits for its answer */
         int node;                /* copy of the node fd that the owner got */
         bool opening;            /* a task for it is under way */
+        bool clearing;           /* what a stranger has claimed is being taken from him first */
         bool ending;             /* it is about to end: its members are strangers by now */
         bool impatient;          /* it does not wait for others, only for our own worker */
         bool answer_early;       /* Acquire is answered even while the request waits */
@@ -136,6 +138,8 @@ ProbeEntry *probe_entry_free(ProbeEntry *entry);
 void probe_entry_update(ProbeEntry *entry);
 void probe_entry_doubt(Manager *manager, uint32_t number); /* it counts as used until the next: */
 void probe_entry_refresh(Manager *manager, uint32_t number);
+/* Whether a descriptor of the node was given out that is to be taken back. */
+bool probe_entry_has_open_lease(const ProbeEntry *entry);
 void manager_perform_probe(Manager *manager, const ProbeChange *change);
 void manager_on_udev(const UdevProbe *probe, UdevEvent event, void *userdata);
 void manager_on_holders(GateNode *node, void *userdata);
@@ -151,6 +155,7 @@ LeaseEntry *lease_entry_get(Manager *manager, LeaseId id);
 int lease_entry_register(LeaseEntry *entry); /* from now on it is found; -ENOMEM */
 LeaseEntry *lease_entry_free(LeaseEntry *entry);
 void lease_entry_end(LeaseEntry *entry, LeaseEnd reason);
+void lease_entry_hand_over(LeaseEntry *entry); /* it is held, and nobody is in its way */
 void manager_perform_lease(Manager *manager, const LeaseChange *change);
 int manager_elapse_leases(Manager *manager, Usec now);
 void manager_tell_leased(Manager *manager, uint32_t number);
@@ -163,8 +168,17 @@ void lease_entry_held(LeaseEntry *entry); /* no longer on what the request hung 
 
 /* manager-gate.c: leases that bind, where the kernel can. */
 void manager_set_up_gate(Manager *manager);
-void lease_entry_arm(LeaseEntry *entry); /* from now on only its members use the probe */
+void manager_hold_buses(Manager *manager); /* when a leased probe leaves one */
+void manager_leave_gate(Manager *manager); /* as it is, for the daemon that comes after us */
+void lease_entry_arm(LeaseEntry *entry);   /* from now on only its members use the probe */
 void lease_entry_disarm(LeaseEntry *entry);
+void probe_entry_shut(ProbeEntry *entry); /* to everybody, until its tasks are done */
+void probe_entry_open(ProbeEntry *entry); /* if they are */
+/* With the gate set, take the debug interface from a stranger who was quicker. Returns whether
+ * that is under way; lease_entry_hand_over() follows. */
+bool lease_entry_clear(LeaseEntry *entry);
+/* Whether a program that works under the lease has the debug interface claimed. */
+bool lease_entry_has_claim(const LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
 
 /* manager-revoke.c: taking leases back. */

@@ -70,14 +70,20 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
 
 /* Before a lease ends: nobody is to be granted the probe until its descriptor was taken back,
  * nor while a program that worked under the lease still has it claimed. */
-static void prepare_end(LeaseEntry *entry) {
+static void prepare_end(LeaseEntry *entry, LeaseEnd reason) {
         ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
+        /* Whoever gives it back may let a program of his go on, which others then wait for. */
+        bool taken = (reason == LEASE_END_EXPIRED || reason == LEASE_END_REVOKED) &&
+                     lease_entry_has_claim(entry);
 
         entry->ending = true;
+        /* First nobody can do anything, then what he has is taken, then others may. */
+        if (probe && (taken || entry->node >= 0))
+                probe_entry_shut(probe);
         lease_entry_disarm(entry);
         if (!probe)
                 return;
-        if (entry->node >= 0) {
+        if (taken || entry->node >= 0) {
                 (void) task_new(probe, JOB_CLOSE, entry->id, entry->node, NULL);
                 entry->node = safe_close(entry->node);
         }
@@ -95,7 +101,7 @@ void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
                 lease_entry_free(entry);
                 return;
         }
-        prepare_end(entry);
+        prepare_end(entry, reason);
         r = lease_end(manager->leases, entry->id, reason, now_usec(CLOCK_MONOTONIC),
                       &manager->lease_changes);
         if (r < 0)
@@ -109,9 +115,10 @@ int manager_elapse_leases(Manager *manager, Usec now) {
 
                 if (!lease || lease->state == LEASE_WAITING)
                         continue;
-                if (lease->expires <= now ||
-                    (lease->state == LEASE_ASKED && lease->deadline <= now))
-                        prepare_end(entry);
+                if (lease->expires <= now)
+                        prepare_end(entry, LEASE_END_EXPIRED);
+                else if (lease->state == LEASE_ASKED && lease->deadline <= now)
+                        prepare_end(entry, LEASE_END_REVOKED);
         }
         return lease_elapse(manager->leases, now, &manager->lease_changes);
 }
@@ -191,15 +198,7 @@ static void perform_queued(LeaseEntry *entry) {
 }
 
 static void perform_granted(LeaseEntry *entry, const Probe *probe) {
-        Manager *manager = entry->manager;
-
         lease_entry_arm(entry);
-        if (entry->shown)
-                bus_lease_changed(manager->bus, entry->id,
-                                  BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED |
-                                          BUS_LEASE_PROPERTY_EXPIRES);
-        else
-                lease_entry_show(entry);
         lease_entry_held(entry);
         entry->lasting = true;
         lease_entry_save(entry); /* before anybody learns of it */
@@ -207,6 +206,20 @@ static void perform_granted(LeaseEntry *entry, const Probe *probe) {
                     "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
                     entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,
                     entry->reason[0] ? ", " : "", entry->reason);
+        if (!lease_entry_clear(entry))
+                lease_entry_hand_over(entry);
+}
+
+void lease_entry_hand_over(LeaseEntry *entry) {
+        Manager *manager = entry->manager;
+
+        entry->clearing = false;
+        if (entry->shown)
+                bus_lease_changed(manager->bus, entry->id,
+                                  BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED |
+                                          BUS_LEASE_PROPERTY_EXPIRES);
+        else
+                lease_entry_show(entry);
         answer(entry);
 }
 

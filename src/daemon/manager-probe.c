@@ -92,7 +92,7 @@ static void update_members(ProbeEntry *entry, const GateHolder *holders, size_t 
         entry->n_members = n;
 }
 
-static bool has_open_lease(ProbeEntry *entry) {
+bool probe_entry_has_open_lease(const ProbeEntry *entry) {
         LIST_FOREACH(&entry->manager->lease_entries, LeaseEntry, lease, link)
                 if (lease->probe == entry->number && lease->node >= 0 && !lease->ending)
                         return true;
@@ -103,7 +103,7 @@ static bool has_open_lease(ProbeEntry *entry) {
  * programs on a node the kernel does not say whose a claim is; then it is the lease's. */
 static void find_strangers(ProbeEntry *entry, bool *ret_used, bool *ret_claimed) {
         const GateHolder *holders;
-        bool member = has_open_lease(entry), used = false, claimed;
+        bool member = probe_entry_has_open_lease(entry), used = false, claimed;
         size_t n = 0;
 
         holders = gate_node_holders(entry->node, &n);
@@ -207,8 +207,10 @@ static void perform_attached(Manager *manager, const Probe *probe) {
                   : -ENOMEM;
         if (r < 0 && r != -ENOENT)
                 journal_log(LOG_ERR, NULL, probe, 0, r, "Cannot watch %s", probe->node);
-        if (r >= 0)
+        if (r >= 0) {
                 probe_entry_arm(entry);
+                gate_set_device_known(manager->gate, entry->bus, entry->device, true);
+        }
 }
 
 static void perform_detached(Manager *manager, uint32_t number) {
@@ -219,6 +221,7 @@ static void perform_detached(Manager *manager, uint32_t number) {
         tasks_abort(entry);
         probe_entry_watch_parts(entry, NULL);
         entry->node = gate_remove_node(entry->node);
+        entry->shut = false;
         entry->n_members = 0;
         entry->held = false;
         /* The open files of the old device are of no use any more. */

@@ -24,6 +24,7 @@ static const Probe *view_probe_next(void *userdata, const Probe *previous) {
 static bool view_holder_at(void *userdata, const Probe *probe, size_t index, BusHolder *ret) {
         ProbeEntry *entry = probe_entry_get(userdata, probe->number);
         const GateHolder *holders;
+        GateTraffic traffic;
         size_t n = 0;
 
         if (!entry || !entry->node)
@@ -37,6 +38,12 @@ static bool view_holder_at(void *userdata, const Probe *probe, size_t index, Bus
                             .since = holders[index].since,
                             .seen = gate_seen_to_string(holders[index].seen),
                             .claimed = holders[index].claimed };
+        if (gate_node_traffic(entry->node, ret->process, &traffic) >= 0) {
+                ret->counted = true;
+                ret->requests = traffic.requests;
+                ret->transfers = traffic.transfers;
+                ret->last = traffic.last;
+        }
         for (size_t i = 0; i < entry->n_members; i++)
                 if (entry->members[i].pid == ret->process->pid &&
                     entry->members[i].start == ret->process->start)

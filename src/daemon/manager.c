@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "daemon/fd-store.h"
 #include "daemon/manager-internal.h"
 
 /* Long enough to find a password and type it. stlinkctl waits a little longer. */
@@ -91,6 +92,8 @@ void manager_perform(Manager *manager) {
         lease_changes_clear(&manager->lease_changes);
         manager->performing = false;
         manager_tidy_state(manager);
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+                probe_entry_open(entry);
         manager_arm_timer(manager);
         update_status(manager);
 }
@@ -135,6 +138,8 @@ void manager_lose_bus(Manager *manager) {
 /* --- set-up ------------------------------------------------------------------------------- */
 
 static int manager_set_up(Manager *manager, sd_bus *connection, const char *worker) {
+        static const GateStore store = { fd_store_push, fd_store_take, fd_store_find,
+                                         fd_store_remove };
         const Config *config = manager->config;
         int r;
 
@@ -152,7 +157,8 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
-        r = gate_new(manager->event, config->gate, manager_on_holders, manager, &manager->gate);
+        r = gate_new(manager->event, config->gate, &store, manager_on_holders, manager,
+                     &manager->gate);
         if (r < 0)
                 return log_error_errno(r, "Cannot watch who uses probes");
         manager_set_up_gate(manager);
@@ -169,6 +175,7 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot listen to udev");
+        manager_hold_buses(manager);
         return 0;
 }
 
@@ -201,6 +208,7 @@ int manager_start(Manager *manager) {
         for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
                 manager_put_back(manager, p, /* by_port= */ false);
         manager_perform(manager);
+        gate_settle(manager->gate);
         update_status(manager);
         return 0;
 }
@@ -208,6 +216,7 @@ int manager_start(Manager *manager) {
 Manager *manager_free(Manager *manager) {
         if (!manager)
                 return NULL;
+        manager_leave_gate(manager);
         udev_watch_free(manager->watch);
         manager_drop_endings(manager);
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, entry, link) {

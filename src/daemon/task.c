@@ -150,9 +150,13 @@ static void open_done(Task *task, const JobResult *result, int *fd) {
 }
 
 static void close_done(Task *task, const JobResult *result) {
+        LeaseEntry *entry = lease_entry_get(task->probe->manager, task->lease);
+
         if (result->error < 0 && result->error != -ENODEV)
                 journal_log(LOG_WARNING, NULL, task_probe(task), task->lease, result->error,
                             "Cannot take back the descriptor of a lease that ended");
+        if (entry && entry->clearing)
+                lease_entry_hand_over(entry);
 }
 
 static LeaseEntry *find_impatient(ProbeEntry *probe) {
@@ -258,6 +262,8 @@ void tasks_abort(ProbeEntry *probe) {
                 task->job = job_cancel(task->job);
                 if (entry && task->kind == JOB_OPEN)
                         entry->opening = false;
+                if (entry && entry->clearing)
+                        lease_entry_hand_over(entry);
                 if (task->message)
                         (void) sd_bus_reply_method_errorf(task->message, STLINKD_ERROR_UNPLUGGED,
                                                           "The probe was unplugged");

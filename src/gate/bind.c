@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "gate/family.h"
 #include "gate/gate-private.h"
-
-/* How many processes can be refused between two turns of the loop before some go unnoticed */
-#define REFUSALS_MAX 256
 
 int gate_binding_error(const Gate *gate) {
         return gate->backend->bind ? 0 : gate->bpf_error;
@@ -84,74 +80,15 @@ int gate_node_traffic(const GateNode *node, const Process *process, GateTraffic 
         return node->gate->backend->traffic(node, process, ret);
 }
 
-/* --- refusals ----------------------------------------------------------------------------- */
+/* --- what is new on a bus ----------------------------------------------------------------- */
 
-void gate_set_refused(Gate *gate, GateRefused refused, void *userdata) {
-        gate->refused = refused;
-        gate->refused_userdata = userdata;
+int gate_hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
+        if (!gate->backend->hold_bus)
+                return -EOPNOTSUPP;
+        return gate->backend->hold_bus(gate, bus, span, tags, n);
 }
 
-static Refusal *find_refusal(Gate *gate, const GateNode *node, pid_t pid) {
-        for (size_t i = 0; i < gate->n_refusals; i++)
-                if (gate->refusals[i].node == node && gate->refusals[i].told.pid == pid)
-                        return &gate->refusals[i];
-        return NULL;
-}
-
-/* Who it was, if it still lives. One that started after the refusal only has its pid. */
-static Process *find_refused(const GateRefusal *refusal) {
-        Process *process = NULL;
-
-        if (process_new(refusal->pid, &process) < 0)
-                return NULL;
-        return process->start > refusal->last ? process_free(process) : process;
-}
-
-void node_report_refusal(GateNode *node, const GateRefusal *refusal) {
-        Gate *gate = node->gate;
-        Refusal *known = find_refusal(gate, node, refusal->pid), *refusals;
-
-        if (!gate->refused)
-                return;
-        if (known) {
-                known->told.count++;
-                known->told.last = refusal->last;
-                known->told.request = refusal->request;
-                return;
-        }
-        if (gate->n_refusals == REFUSALS_MAX)
-                return;
-        refusals = reallocarray(gate->refusals, gate->n_refusals + 1, sizeof(*refusals));
-        if (!refusals)
-                return;
-        gate->refusals = refusals;
-        known = &refusals[gate->n_refusals++];
-        *known = (Refusal){ node, *refusal };
-        known->told.process = find_refused(refusal);
-        known->told.count = 1;
-        (void) sd_event_source_set_enabled(gate->notifier, SD_EVENT_ONESHOT);
-}
-
-static Refusal take_refusal(Gate *gate, size_t index) {
-        Refusal refusal = gate->refusals[index];
-
-        gate->n_refusals--;
-        memmove(gate->refusals + index, gate->refusals + index + 1,
-                (gate->n_refusals - index) * sizeof(*gate->refusals));
-        return refusal;
-}
-
-void gate_tell_refusals(Gate *gate) {
-        while (gate->n_refusals > 0) {
-                Refusal refusal = take_refusal(gate, 0);
-
-                gate->refused(refusal.node, &refusal.told, gate->refused_userdata);
-                process_free(refusal.told.process);
-        }
-}
-
-void gate_forget_refusals(Gate *gate, const GateNode *node) {
-        for (size_t i = gate->n_refusals; i-- > 0;)
-                if (!node || gate->refusals[i].node == node)
-                        process_free(take_refusal(gate, i).told.process);
+void gate_set_device_known(Gate *gate, unsigned bus, unsigned device, bool known) {
+        if (gate->backend->set_known)
+                gate->backend->set_known(gate, bus, device, known);
 }

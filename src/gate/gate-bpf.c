@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -12,27 +8,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "gate/gate-bpf.h"
-#include "gate/gate-private.h"
-#include "gate/gate.skel.h"
+#include "gate/gate-bpf-private.h"
 
 /* The gate with a program in the kernel (gate.bpf.c). Nodes that are no device nodes are left
  * to inotify, and cannot be bound. */
 
 /* How many events are taken in one look: somebody may cause them faster than we read. */
 #define EVENTS_MAX 4096
-/* The kernel's PROC_PID_INIT_INO: of the pid namespace whose pids the events have */
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFC
-
-struct GateBpf {
-        struct gate_bpf *program;
-        struct ring_buffer *ring;
-        sd_event_source *source;
-        __u64 n_lost;   /* as last seen */
-        unsigned taken; /* events in this look */
-        bool full;      /* all processes have to be looked at */
-        bool works;     /* seen during the self-test */
-};
 
 static GateTag to_kernel(GateTag tag) {
         return tag + GATE_TAG_OURS;
@@ -40,6 +22,12 @@ static GateTag to_kernel(GateTag tag) {
 
 static GateKey node_gate_key(const GateNode *node) {
         return GATE_KEY(node->key.type, node->key.high, node->key.low);
+}
+
+/* Whether a key stands for a bus, and which. */
+static bool is_bus(GateKey key, unsigned *ret) {
+        *ret = (unsigned) (uint32_t) key;
+        return key == GATE_BUS_KEY(*ret);
 }
 
 /* --- events ------------------------------------------------------------------------------- */
@@ -85,22 +73,10 @@ static void take_close(GateNode *node, const GateEvent *event) {
                 node->gate->bpf->full = true;
 }
 
-static void take_refused(GateNode *node, const GateEvent *event) {
-        GateRefusal refusal = {
-                .pid = (pid_t) event->process,
-                .uid = event->uid,
-                .request = event->request,
-                .last = event->time / 1000,
-        };
-
-        memcpy(refusal.command, event->command, sizeof(refusal.command));
-        refusal.command[sizeof(refusal.command) - 1] = 0;
-        node_report_refusal(node, &refusal);
-}
-
 static void node_take_event(GateNode *node, const GateEvent *event) {
         if (event->kind == GATE_EVENT_REFUSED)
-                take_refused(node, event);
+                gate_report_refusal(node->gate, node, 0, (pid_t) event->process,
+                                    event->time / 1000);
         else if (gate_ignores(node->gate, (pid_t) event->process))
                 node_report_ours(node);
         else if (event->kind == GATE_EVENT_CLOSE)
@@ -111,9 +87,10 @@ static void node_take_event(GateNode *node, const GateEvent *event) {
                 gate_expect_claim(node->gate);
 }
 
-static int on_event(void *userdata, void *data, size_t size) {
+int gate_bpf_on_event(void *userdata, void *data, size_t size) {
         Gate *gate = userdata;
         GateEvent event;
+        unsigned bus;
 
         if (size < sizeof(event))
                 return 0;
@@ -122,7 +99,26 @@ static int on_event(void *userdata, void *data, size_t size) {
         LIST_FOREACH(&gate->nodes, GateNode, node, link)
                 if (node->marked && node_gate_key(node) == event.node)
                         node_take_event(node, &event);
+        if (is_bus(event.node, &bus) && event.kind == GATE_EVENT_REFUSED)
+                gate_report_refusal(gate, NULL, bus, (pid_t) event.process, event.time / 1000);
         return ++gate->bpf->taken < EVENTS_MAX ? 0 : -EAGAIN;
+}
+
+/* What was refused while the ring had no room is counted all the same. */
+static void find_refusals(Gate *gate) {
+        int map = bpf_map__fd(gate->bpf->program->maps.refusals);
+        GateUser key = {}, *previous = NULL;
+        Usec now = now_usec(CLOCK_BOOTTIME);
+        unsigned bus;
+
+        for (int i = 0; i < EVENTS_MAX && bpf_map_get_next_key(map, previous, &key) == 0; i++) {
+                previous = &key;
+                if (is_bus(key.node, &bus))
+                        gate_report_refusal(gate, NULL, bus, (pid_t) key.process, now);
+                LIST_FOREACH(&gate->nodes, GateNode, node, link)
+                        if (node->marked && node_gate_key(node) == key.node)
+                                gate_report_refusal(gate, node, 0, (pid_t) key.process, now);
+        }
 }
 
 static bool bpf_drain(Gate *gate) {
@@ -136,12 +132,13 @@ static bool bpf_drain(Gate *gate) {
         if (bpf->n_lost != bpf->program->bss->n_lost) {
                 bpf->n_lost = bpf->program->bss->n_lost;
                 full = true;
+                find_refusals(gate);
         }
         (void) sd_event_source_set_enabled(bpf->source, SD_EVENT_ON);
         return full;
 }
 
-static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+int gate_bpf_on_ring(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         (void) fd;
         (void) revents;
         /* What else happens until the look waits in the ring: one wake-up for all of it. */
@@ -150,136 +147,32 @@ static int on_ring(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-/* --- loading ------------------------------------------------------------------------------ */
+/* --- nodes and members -------------------------------------------------------------------- */
 
-static int check_pid_namespace(void) {
-        struct stat st;
-
-        if (stat("/proc/self/ns/pid", &st) < 0)
-                return -errno;
-        return st.st_ino == INITIAL_PID_NAMESPACE ? 0 : -EXDEV;
-}
-
-/* Hooks that not every kernel has. Without the first, 32-bit programs go through the same hook
- * as others; without the second, closes are noticed later. */
-static void drop_missing(struct gate_bpf *program) {
-        struct bpf_program *optional[] = { program->progs.on_ioctl_compat,
-                                           program->progs.on_close };
-        static const char *const hooks[] = { "bpf_lsm_file_ioctl_compat",
-                                             "bpf_lsm_file_free_security" };
-        struct btf *kernel = btf__load_vmlinux_btf();
-
-        if (!kernel)
-                return; /* then nothing can be loaded, which says why */
-        for (size_t i = 0; i < ELEMENTSOF(hooks); i++)
-                if (btf__find_by_name_kind(kernel, hooks[i], BTF_KIND_FUNC) < 0)
-                        (void) bpf_program__set_autoload(optional[i], false);
-        btf__free(kernel);
-}
-
-/* What the kernel answers when it has no BPF LSM, or does not describe itself (BTF) */
-static int explain(int error) {
-        switch (error) {
-        case -ENOENT:
-        case -ESRCH:
-        case -EINVAL:
-        case -ENOSYS:
-        case -524: /* ENOTSUPP, of the kernel's own: no trampolines on this machine */
-                return -ENOSYS;
-        default:
-                return error;
-        }
-}
-
-static int load(GateBpf *bpf) {
-        int r;
-
-        bpf->program = gate_bpf__open();
-        if (!bpf->program)
-                return -errno;
-        drop_missing(bpf->program);
-        r = gate_bpf__load(bpf->program);
-        if (r >= 0)
-                r = gate_bpf__attach(bpf->program);
-        return r < 0 ? explain(r) : 0;
-}
-
-/* A kernel that has BPF LSM, but was started without it, takes the program and never calls it.
- * So open something and see. */
-static int self_test(Gate *gate) {
-        GateKey key = GATE_KEY(S_IFCHR, 1, 3);
-        int nodes = bpf_map__fd(gate->bpf->program->maps.nodes);
-        _cleanup_close_ int fd = -EBADF;
+/* Whether an earlier gate left the node bound, and nobody has settled that yet. */
+static bool is_left_bound(const Gate *gate, GateKey key) {
         GateMark mark = {};
 
-        if (bpf_map_update_elem(nodes, &key, &mark, BPF_ANY) < 0)
-                return -errno;
-        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        (void) bpf_map_delete_elem(nodes, &key);
-        if (fd < 0)
-                return -errno;
-        (void) ring_buffer__consume(gate->bpf->ring);
-        return gate->bpf->works ? 0 : -ENOSYS;
+        return gate->bpf->adopted &&
+               bpf_map_lookup_elem(bpf_map__fd(gate->bpf->program->maps.nodes), &key, &mark) >= 0 &&
+               mark.n_bindings > 0;
 }
 
-static int admit(Gate *gate, GateTag tag, int pidfd);
+static int set_mark(Gate *gate, GateKey key, size_t n_bindings) {
+        GateMark mark = { .n_bindings = (__u32) n_bindings };
 
-static int admit_ourselves(Gate *gate) {
-        _cleanup_close_ int pidfd = pidfd_open(getpid(), 0);
-
-        return pidfd < 0 ? -errno : admit(gate, GATE_TAG_OURS, pidfd);
+        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.nodes), &key, &mark, BPF_ANY) <
+            0)
+                return errno == E2BIG ? -ENOSPC : -errno;
+        return 0;
 }
-
-static int bpf_start(Gate *gate) {
-        GateBpf *bpf;
-        int r;
-
-        r = check_pid_namespace();
-        if (r < 0)
-                return r;
-        gate->bpf = bpf = calloc(1, sizeof(*bpf));
-        if (!bpf)
-                return -ENOMEM;
-        (void) libbpf_set_print(NULL);
-        r = load(bpf);
-        /* libbpf has read the types of the whole kernel and freed them again: some 10 MiB. */
-        (void) malloc_trim(0);
-        if (r < 0)
-                return r;
-        bpf->ring = ring_buffer__new(bpf_map__fd(bpf->program->maps.events), on_event, gate, NULL);
-        if (!bpf->ring)
-                return -errno;
-        r = self_test(gate);
-        if (r >= 0)
-                r = admit_ourselves(gate);
-        if (r >= 0)
-                r = sd_event_add_io(gate->event, &bpf->source, ring_buffer__epoll_fd(bpf->ring),
-                                    EPOLLIN, on_ring, gate);
-        return r < 0 ? r : gate_backend_poll.start(gate);
-}
-
-static void bpf_stop(Gate *gate) {
-        GateBpf *bpf = TAKE_PTR(gate->bpf);
-
-        gate_backend_poll.stop(gate);
-        if (!bpf)
-                return;
-        sd_event_source_disable_unref(bpf->source);
-        ring_buffer__free(bpf->ring);
-        gate_bpf__destroy(bpf->program);
-        free(bpf);
-}
-
-/* --- nodes and members -------------------------------------------------------------------- */
 
 static int update_mark(GateNode *node) {
         GateKey key = node_gate_key(node);
-        GateMark mark = { .n_bindings = (__u32) node->n_tags };
 
-        if (bpf_map_update_elem(bpf_map__fd(node->gate->bpf->program->maps.nodes), &key, &mark,
-                                BPF_ANY) < 0)
-                return errno == E2BIG ? -ENOSPC : -errno;
-        return 0;
+        if (node->n_tags == 0 && is_left_bound(node->gate, key))
+                return 0;
+        return set_mark(node->gate, key, node->n_tags);
 }
 
 static int bpf_watch(GateNode *node) {
@@ -296,7 +189,7 @@ static void bpf_unwatch(GateNode *node) {
         GateKey key = node_gate_key(node);
 
         gate_backend_poll.unwatch(node);
-        if (!node->marked)
+        if (!node->marked || node->gate->left)
                 return;
         node->marked = false;
         LIST_FOREACH(&node->gate->nodes, GateNode, other, link)
@@ -305,22 +198,29 @@ static void bpf_unwatch(GateNode *node) {
         (void) bpf_map_delete_elem(bpf_map__fd(node->gate->bpf->program->maps.nodes), &key);
 }
 
-static int bind_node(GateNode *node, GateTag tag) {
-        GateBinding binding = { .node = node_gate_key(node), .tag = to_kernel(tag) };
+static int add_binding(Gate *gate, GateKey key, GateTag tag) {
+        GateBinding binding = { .node = key, .tag = to_kernel(tag) };
         __u32 there = 1;
+
+        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.bindings), &binding, &there,
+                                BPF_ANY) < 0)
+                return errno == E2BIG ? -ENOSPC : -errno;
+        return 0;
+}
+
+static int bind_node(GateNode *node, GateTag tag) {
+        int r;
 
         if (!node->marked)
                 return -EOPNOTSUPP;
-        if (bpf_map_update_elem(bpf_map__fd(node->gate->bpf->program->maps.bindings), &binding,
-                                &there, BPF_ANY) < 0)
-                return errno == E2BIG ? -ENOSPC : -errno;
-        return update_mark(node);
+        r = add_binding(node->gate, node_gate_key(node), tag);
+        return r < 0 ? r : update_mark(node);
 }
 
 static void unbind_node(GateNode *node, GateTag tag) {
         GateBinding binding = { .node = node_gate_key(node), .tag = to_kernel(tag) };
 
-        if (!node->marked)
+        if (!node->marked || node->gate->left)
                 return;
         (void) update_mark(node);
         (void) bpf_map_delete_elem(bpf_map__fd(node->gate->bpf->program->maps.bindings), &binding);
@@ -344,7 +244,7 @@ static __u64 *find_place(const Gate *gate, GateMember *member, __u64 tag) {
         return place;
 }
 
-static int admit(Gate *gate, GateTag tag, int pidfd) {
+int gate_bpf_admit(Gate *gate, __u64 tag, int pidfd) {
         int members = bpf_map__fd(gate->bpf->program->maps.members);
         GateMember member = {};
         __u64 *place;
@@ -359,7 +259,7 @@ static int admit(Gate *gate, GateTag tag, int pidfd) {
 }
 
 static int admit_process(Gate *gate, GateTag tag, int pidfd) {
-        return admit(gate, to_kernel(tag), pidfd);
+        return gate_bpf_admit(gate, to_kernel(tag), pidfd);
 }
 
 static int read_traffic(const GateNode *node, const Process *process, GateTraffic *ret) {
@@ -376,19 +276,156 @@ static int read_traffic(const GateNode *node, const Process *process, GateTraffi
         /* Not what another process did that had this pid before */
         if (usage.start / 1000 / tick != process->start / tick)
                 usage = (GateUsage){};
-        *ret = (GateTraffic){ .requests = usage.requests, .transfers = usage.transfers };
+        *ret = (GateTraffic){ .requests = usage.requests,
+                              .transfers = usage.transfers,
+                              .last = usage.last / 1000 };
         return 0;
+}
+
+/* --- refusals ----------------------------------------------------------------------------- */
+
+static void take_refusal(Gate *gate, const GateNode *node, GateRefusal *refusal) {
+        GateUser user = { .node = node ? node_gate_key(node) : GATE_BUS_KEY(refusal->bus),
+                          .process = (__u32) refusal->pid };
+        GateTries tries = {};
+
+        if (bpf_map_lookup_and_delete_elem(bpf_map__fd(gate->bpf->program->maps.refusals), &user,
+                                           &tries) < 0)
+                return;
+        refusal->count = tries.count;
+        refusal->last = tries.last / 1000;
+        refusal->uid = tries.uid;
+        refusal->request = tries.request;
+        memcpy(refusal->command, tries.command, sizeof(refusal->command));
+        refusal->command[sizeof(refusal->command) - 1] = 0;
+}
+
+/* --- buses -------------------------------------------------------------------------------- */
+
+static GateBus read_bus(const Gate *gate, __u32 bus) {
+        GateBus value = {};
+
+        (void) bpf_map_lookup_elem(bpf_map__fd(gate->bpf->program->maps.buses), &bus, &value);
+        return value;
+}
+
+static int write_bus(Gate *gate, __u32 bus, const GateBus *value) {
+        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.buses), &bus, value, BPF_ANY) <
+            0)
+                return errno == E2BIG ? -ENOSPC : -errno;
+        return 0;
+}
+
+static void set_known(Gate *gate, unsigned bus, unsigned device, bool known) {
+        GateBus value = read_bus(gate, bus);
+        unsigned bit = device - 1;
+
+        if (device == 0 || device > USB_DEVICES_MAX)
+                return;
+        if (known)
+                value.known[bit / 64] |= UINT64_C(1) << bit % 64;
+        else
+                value.known[bit / 64] &= ~(UINT64_C(1) << bit % 64);
+        (void) write_bus(gate, bus, &value);
+}
+
+typedef bool (*Keep)(const Gate *gate, const GateBinding *binding, GateKey which);
+
+/* Delete those bindings that are not to be kept. */
+static void sweep_bindings(Gate *gate, Keep keep, GateKey which) {
+        int map = bpf_map__fd(gate->bpf->program->maps.bindings);
+        GateBinding key, next;
+        bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+        while (more) {
+                key = next;
+                more = bpf_map_get_next_key(map, &key, &next) == 0;
+                if (!keep(gate, &key, which))
+                        (void) bpf_map_delete_elem(map, &key);
+        }
+}
+
+static bool is_elsewhere(const Gate *gate, const GateBinding *binding, GateKey which) {
+        (void) gate;
+        return binding->node != which;
+}
+
+static int hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
+        GateBus value = read_bus(gate, bus);
+        __u64 now = now_usec(CLOCK_BOOTTIME) * 1000;
+        int r = 0;
+
+        /* The members of an earlier hold that is over are members no more. */
+        if (value.until <= now)
+                sweep_bindings(gate, is_elsewhere, GATE_BUS_KEY(bus));
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = add_binding(gate, GATE_BUS_KEY(bus), tags[i]);
+        if (r >= 0)
+                r = set_mark(gate, GATE_BUS_KEY(bus), 1);
+        value.until = MAX(value.until, now + span * 1000);
+        return r < 0 ? r : write_bus(gate, bus, &value);
+}
+
+/* --- what an earlier gate left ------------------------------------------------------------ */
+
+static bool is_wanted(const Gate *gate, const GateBinding *binding, GateKey which) {
+        unsigned bus;
+
+        (void) which;
+        if (is_bus(binding->node, &bus))
+                return read_bus(gate, bus).until > now_usec(CLOCK_BOOTTIME) * 1000;
+        LIST_FOREACH(&gate->nodes, GateNode, node, link)
+                if (node->marked && node_gate_key(node) == binding->node)
+                        for (size_t i = 0; i < node->n_tags; i++)
+                                if (to_kernel(node->tags[i]) == binding->tag)
+                                        return true;
+        return false;
+}
+
+static bool is_watched(const Gate *gate, GateKey key) {
+        unsigned bus;
+
+        if (is_bus(key, &bus))
+                return true;
+        LIST_FOREACH(&gate->nodes, GateNode, node, link)
+                if (node->marked && node_gate_key(node) == key)
+                        return true;
+        return false;
+}
+
+static void settle(Gate *gate) {
+        int map = bpf_map__fd(gate->bpf->program->maps.nodes);
+        GateKey key, next;
+        bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+        if (!gate->bpf->adopted)
+                return;
+        gate->bpf->adopted = false;
+        while (more) {
+                key = next;
+                more = bpf_map_get_next_key(map, &key, &next) == 0;
+                if (!is_watched(gate, key))
+                        (void) bpf_map_delete_elem(map, &key);
+        }
+        LIST_FOREACH(&gate->nodes, GateNode, node, link)
+                if (node->marked)
+                        (void) update_mark(node);
+        sweep_bindings(gate, is_wanted, 0);
 }
 
 const GateBackend gate_backend_bpf = {
         .kind = GATE_BPF,
-        .start = bpf_start,
-        .stop = bpf_stop,
+        .start = gate_bpf_start,
+        .stop = gate_bpf_stop,
         .watch = bpf_watch,
         .unwatch = bpf_unwatch,
         .drain = bpf_drain,
         .bind = bind_node,
         .unbind = unbind_node,
         .admit = admit_process,
+        .hold_bus = hold_bus,
+        .set_known = set_known,
+        .settle = settle,
+        .take_refusal = take_refusal,
         .traffic = read_traffic,
 };

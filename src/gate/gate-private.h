@@ -23,6 +23,12 @@ typedef struct GateBackend {
         int (*bind)(GateNode *node, GateTag tag);
         void (*unbind)(GateNode *node, GateTag tag);
         int (*admit)(Gate *gate, GateTag tag, int pidfd);
+        int (*hold_bus)(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n);
+        void (*set_known)(Gate *gate, unsigned bus, unsigned device, bool known);
+        void (*settle)(Gate *gate);
+        /* Fill in what the kernel counted for pid, and bus if node is NULL; count is 0 when it
+         * did not. */
+        void (*take_refusal)(Gate *gate, const GateNode *node, GateRefusal *refusal);
         int (*traffic)(const GateNode *node, const Process *process, GateTraffic *ret);
 } GateBackend;
 
@@ -40,7 +46,7 @@ typedef struct GateWatch {
         int fd;                 /* where it had the node when last seen; -1 if we cannot see */
 } GateWatch;
 
-/* A refusal that waits to be told of, merged with others of the same process */
+/* A refusal that waits to be told of */
 typedef struct Refusal {
         GateNode *node;
         GateRefusal told;
@@ -90,15 +96,18 @@ struct Gate {
         sd_event_source *look_timer; /* the next look, when one is due */
         sd_event_source *tick_timer; /* the next reading of claims, while somebody holds a node */
         sd_event_source *notifier;
-        bool full;      /* the next look is at all processes */
-        Usec last_look; /* when the last one ended */
-        Usec look_cost; /* how long it took */
-        Usec tick;      /* span to the next tick */
+        sd_event_source *refusal_timer; /* while there are refusals to be told of */
+        bool full;                      /* the next look is at all processes */
+        Usec last_look;                 /* when the last one ended */
+        Usec look_cost;                 /* how long it took */
+        Usec tick;                      /* span to the next tick */
 
         sd_event_source *inotify_source;
         sd_event_source *fanotify_source;
         GateBpf *bpf;
-        int bpf_error; /* why there is no binding */
+        const GateStore *store; /* NULL: none */
+        bool left;              /* what is in the kernel stays as it is */
+        int bpf_error;          /* why there is no binding */
 
         GateRefused refused;
         void *refused_userdata;
@@ -139,8 +148,9 @@ void node_report_close(GateNode *node, pid_t pid);
 /* An ignored process opened or closed it. */
 void node_report_ours(GateNode *node);
 
-/* bind.c: a process was kept from the node. process is NULL. */
-void node_report_refusal(GateNode *node, const GateRefusal *refusal);
-void gate_tell_refusals(Gate *gate);
+/* refusal.c: a process was kept from the node, or with NULL from what is new on a bus, at that time
+ * (CLOCK_BOOTTIME). */
+void gate_report_refusal(Gate *gate, GateNode *node, unsigned bus, pid_t pid, Usec time);
+int gate_on_refusals(sd_event_source *source, uint64_t usec, void *userdata);
 void gate_forget_refusals(Gate *gate, const GateNode *node); /* NULL: all */
 bool gate_has_tag(const Gate *gate, GateTag tag);

@@ -14,7 +14,8 @@
  * Files that are no device nodes are let go after one comparison, other nodes after one look
  * into a map.
  *
- * It lives as long as its loader: when that ends, everything is allowed again. */
+ * It lives as long as somebody has its links open, the service manager if not its loader: when the
+ * last one is closed, everything is allowed again. */
 
 /* The kernel gives the hooks of BPF LSM only to programs under a licence that it knows as
  * compatible with the GPL, and knows them by fixed strings, of which LGPL is none. Section 3 of
@@ -50,6 +51,10 @@ struct task_struct {
 
 /* include/uapi/linux/sched.h */
 #define CLONE_THREAD 0x00010000
+
+/* include/uapi/linux/kdev_t.h has the one for user space; this is include/linux/kdev_t.h. */
+#define MAJOR(number) ((number) >> 20)
+#define MINOR(number) ((number) &0xfffff)
 
 /* include/uapi/linux/usbdevice_fs.h, type and number of an ioctl: the size differs between 32
  * and 64 bit. */
@@ -103,6 +108,21 @@ struct {
 } usages SEC(".maps");
 
 struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(max_entries, 64);
+        __type(key, __u32); /* the bus's number */
+        __type(value, GateBus);
+} buses SEC(".maps");
+
+/* Somebody may try as fast as he can: the ring hears of the first time, and the rest is counted. */
+struct {
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);
+        __uint(max_entries, 1024);
+        __type(key, GateUser);
+        __type(value, GateTries);
+} refusals SEC(".maps");
+
+struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
         __uint(max_entries, 512 * 1024);
 } events SEC(".maps");
@@ -114,7 +134,7 @@ __u64 n_lost;
  * himself such a name, but gains nothing: it only keeps him from becoming a member. */
 static const char carriers[][16] = { "dbus-daemon", "dbus-broker", "xdg-dbus-proxy" };
 
-static void report(GateKey node, __u32 kind, __u32 request) {
+static void report(GateKey node, __u32 kind) {
         GateEvent *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
         if (!event) {
@@ -125,13 +145,11 @@ static void report(GateKey node, __u32 kind, __u32 request) {
         event->time = bpf_ktime_get_boot_ns();
         event->kind = kind;
         event->process = bpf_get_current_pid_tgid() >> 32;
-        event->uid = (__u32) bpf_get_current_uid_gid();
-        event->request = request;
-        bpf_get_current_comm(event->command, sizeof(event->command));
         bpf_ringbuf_submit(event, 0);
 }
 
-/* What is kept of the node that a file is of; NULL for the many that are not watched. */
+/* What is kept of the node that a file is of; NULL for the many that are not watched. *ret_node is
+ * written if it is one of a device. */
 static GateMark *find_mark(struct file *file, GateKey *ret_node) {
         struct inode *inode = file->f_inode;
         __u32 type = inode->i_mode & S_IFMT;
@@ -169,26 +187,67 @@ static int is_allowed(GateKey node, const GateMark *mark, __u64 *ret_tag) {
         return ours;
 }
 
+static int refuse(GateKey node, __u32 request) {
+        GateUser user = { .node = node, .process = bpf_get_current_pid_tgid() >> 32 };
+        __u64 start = bpf_get_current_task_btf()->group_leader->start_boottime;
+        GateTries first = { .start = start, .count = 1, .request = request }, *known;
+
+        known = bpf_map_lookup_elem(&refusals, &user);
+        if (known && known->start == start) {
+                __sync_fetch_and_add(&known->count, 1);
+                known->last = bpf_ktime_get_boot_ns();
+                known->request = request;
+                return -EBUSY;
+        }
+        first.last = bpf_ktime_get_boot_ns();
+        first.uid = (__u32) bpf_get_current_uid_gid();
+        bpf_get_current_comm(first.command, sizeof(first.command));
+        bpf_map_update_elem(&refusals, &user, &first, BPF_ANY);
+        report(node, GATE_EVENT_REFUSED);
+        return -EBUSY;
+}
+
+/* A device that is not watched. It is nobody's business, unless a probe that is leased just left
+ * its bus: then this may be it, and belong to the lease before we know. */
+static int decide_unknown(GateKey node) {
+        __u32 number = (__u32) node, bus = USB_BUS(MINOR(number));
+        __u32 device = MINOR(number) % USB_DEVICES_MAX;
+        GateKey whole = GATE_BUS_KEY(bus);
+        GateMark *mark;
+        GateBus *held;
+        __u64 tag;
+
+        if (node >> 32 != S_IFCHR || MAJOR(number) != USB_MAJOR)
+                return 0;
+        held = bpf_map_lookup_elem(&buses, &bus);
+        if (!held || bpf_ktime_get_boot_ns() >= held->until)
+                return 0;
+        if ((device < 64 ? held->known[0] >> device : held->known[1] >> (device - 64)) & 1)
+                return 0;
+        mark = bpf_map_lookup_elem(&nodes, &whole);
+        if (!mark || is_allowed(whole, mark, &tag))
+                return 0;
+        return refuse(whole, 0);
+}
+
 SEC("lsm/file_open")
 int BPF_PROG(on_open, struct file *file, int ret) {
         __u64 address = (__u64) file, tag = 0;
+        GateKey node = 0;
         GateMark *mark;
-        GateKey node;
 
         if (ret != 0)
                 return ret;
         mark = find_mark(file, &node);
         if (!mark)
-                return 0;
-        if (!is_allowed(node, mark, &tag)) {
-                report(node, GATE_EVENT_REFUSED, 0);
-                return -EBUSY;
-        }
+                return node ? decide_unknown(node) : 0;
+        if (!is_allowed(node, mark, &tag))
+                return refuse(node, 0);
         if (tag)
                 bpf_map_update_elem(&files, &address, &tag, BPF_ANY);
         else /* what another file at this address may have left */
                 bpf_map_delete_elem(&files, &address);
-        report(node, GATE_EVENT_OPEN, 0);
+        report(node, GATE_EVENT_OPEN);
         return 0;
 }
 
@@ -210,20 +269,23 @@ static void count(GateKey node, __u32 request) {
         GateUsage first = { .requests = 1 }, *usage;
         __u64 start = bpf_get_current_task_btf()->group_leader->start_boottime;
         int usb = REQUEST_TYPE(request) == USB_TYPE;
+        __u64 now = bpf_ktime_get_boot_ns();
 
         usage = bpf_map_lookup_elem(&usages, &user);
         if (usage && usage->start == start) {
                 __sync_fetch_and_add(&usage->requests, 1);
                 if (usb && is_transfer(request))
                         __sync_fetch_and_add(&usage->transfers, 1);
+                usage->last = now;
         } else {
                 first.start = start;
+                first.last = now;
                 first.transfers = usb && is_transfer(request);
                 bpf_map_update_elem(&usages, &user, &first, BPF_ANY);
-                report(node, GATE_EVENT_USE, request);
+                report(node, GATE_EVENT_USE);
         }
         if (usb && is_claim(request))
-                report(node, GATE_EVENT_CLAIM, request);
+                report(node, GATE_EVENT_CLAIM);
 }
 
 static int decide_ioctl(struct file *file, __u32 request) {
@@ -234,10 +296,8 @@ static int decide_ioctl(struct file *file, __u32 request) {
         mark = find_mark(file, &node);
         if (!mark)
                 return 0;
-        if (!is_allowed(node, mark, &tag)) {
-                report(node, GATE_EVENT_REFUSED, request);
-                return -EBUSY;
-        }
+        if (!is_allowed(node, mark, &tag))
+                return refuse(node, request);
         count(node, request);
         return 0;
 }
@@ -261,7 +321,7 @@ void BPF_PROG(on_close, struct file *file) {
         if (!find_mark(file, &node))
                 return;
         bpf_map_delete_elem(&files, &address);
-        report(node, GATE_EVENT_CLOSE, 0);
+        report(node, GATE_EVENT_CLOSE);
 }
 
 static int is_carrier(struct task_struct *leader) {

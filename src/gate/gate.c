@@ -66,7 +66,6 @@ static int on_notify(sd_event_source *source, void *userdata) {
                 node->changed = false;
                 gate->callback(node, gate->userdata);
         }
-        gate_tell_refusals(gate);
         return 0;
 }
 
@@ -86,6 +85,11 @@ static int gate_add_sources(Gate *gate) {
                 r = sd_event_add_defer(gate->event, &gate->notifier, on_notify, gate);
         if (r >= 0)
                 r = sd_event_source_set_enabled(gate->notifier, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(gate->event, &gate->refusal_timer, CLOCK_MONOTONIC, 0,
+                                      USEC_PER_MSEC, gate_on_refusals, gate);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(gate->refusal_timer, SD_EVENT_OFF);
         return r;
 }
 
@@ -107,7 +111,8 @@ static int gate_start(Gate *gate, GateKind wanted) {
         return r;
 }
 
-int gate_new(sd_event *event, GateKind wanted, GateChanged changed, void *userdata, Gate **ret) {
+int gate_new(sd_event *event, GateKind wanted, const GateStore *store, GateChanged changed,
+             void *userdata, Gate **ret) {
         _cleanup_(gate_freep) Gate *gate = NULL;
         int r;
 
@@ -117,6 +122,7 @@ int gate_new(sd_event *event, GateKind wanted, GateChanged changed, void *userda
         list_init(&gate->nodes);
         gate->event = sd_event_ref(event);
         gate->callback = changed;
+        gate->store = store;
         gate->userdata = userdata;
         gate->bpf_error = -EOPNOTSUPP;
         gate_ignore_process(gate, getpid());
@@ -139,6 +145,7 @@ Gate *gate_free(Gate *gate) {
         sd_event_source_disable_unref(gate->look_timer);
         sd_event_source_disable_unref(gate->tick_timer);
         sd_event_source_disable_unref(gate->notifier);
+        sd_event_source_disable_unref(gate->refusal_timer);
         sd_event_unref(gate->event);
         gate_forget_refusals(gate, NULL);
         free(gate->refusals);
@@ -289,4 +296,13 @@ bool gate_node_is_claimed(const GateNode *node) {
 int gate_node_rescan(GateNode *node) {
         node->gate->full = true;
         return gate_look(node->gate);
+}
+
+void gate_settle(Gate *gate) {
+        if (gate->backend->settle)
+                gate->backend->settle(gate);
+}
+
+void gate_leave(Gate *gate) {
+        gate->left = gate->store != NULL;
 }

@@ -55,9 +55,20 @@ typedef void (*GateChanged)(GateNode *node, void *userdata);
 /* While nobody has a node open, a gate sleeps until the kernel reports an open. While somebody
  * has, it looks at the claim after 25 ms, then less and less often, at least once a second. */
 
+/* Where descriptors are kept that outlive the process: with them the kernel goes on keeping
+ * strangers out while the daemon restarts. As in daemon/fd-store.h. */
+typedef struct GateStore {
+        int (*push)(const char *name, int fd);
+        int (*take)(const char *name);
+        const char *(*find)(const char *prefix);
+        void (*remove)(const char *name);
+} GateStore;
+
 /* Start the best implementation available; wanted limits it to one kind, or is _GATE_KIND_MAX
- * for any. 0, or a negative errno (with a wanted kind: why it is not to be had). */
-int gate_new(sd_event *event, GateKind wanted, GateChanged changed, void *userdata, Gate **ret);
+ * for any. store may be NULL. 0, or a negative errno (with a wanted kind: why it is not to be
+ * had). */
+int gate_new(sd_event *event, GateKind wanted, const GateStore *store, GateChanged changed,
+             void *userdata, Gate **ret);
 Gate *gate_free(Gate *gate); /* all nodes must have been removed */
 DEFINE_CLEANUP(Gate *, gate_free)
 GateKind gate_get_kind(const Gate *gate);
@@ -85,6 +96,10 @@ const GateHolder *gate_node_holders(const GateNode *node, size_t *ret_n);
  * ignored processes. Without a holder: by somebody whose open files we may not see. */
 bool gate_node_is_claimed(const GateNode *node);
 
+/* Whether the debug interface is claimed through usbfs at this moment, by whomever: asks the
+ * kernel, and nothing else is looked at. */
+bool gate_node_has_claim(const GateNode *node);
+
 /* Look again now, at all nodes, rather than at the next event. */
 int gate_node_rescan(GateNode *node);
 
@@ -98,7 +113,9 @@ int gate_node_rescan(GateNode *node);
  * receives a descriptor that a member opened becomes a member too, but for the bus daemon and
  * other mere carriers. What the process that made the gate has started since is never refused.
  *
- * When the process that made the gate ends, nothing is bound any more. */
+ * When the process that made the gate ends, nothing is bound any more, unless there is a store.
+ * Then everything stays as it was, and the next gate takes it over: until gate_settle() strangers
+ * are kept out as before. */
 
 /* A lease's number, from 1 on; one is never used for two leases. */
 typedef uint64_t GateTag;
@@ -120,6 +137,21 @@ bool gate_node_is_bound(const GateNode *node);
  * above, -ESRCH when it is gone, -ENOSPC when it belongs to as many leases as it can. */
 _check_result_ int gate_admit(Gate *gate, GateTag tag, const Process *process);
 
+/* A node of a probe that is bound to these leases is gone from a bus, and may come back under any
+ * number. For that span, devices on the bus that are not known yet can be opened by members of
+ * these leases only. -EOPNOTSUPP, -ENOSPC, -ENOMEM. */
+_check_result_ int gate_hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags,
+                                 size_t n);
+/* This device on the bus is known: to be no such probe, or bound to its lease by now. */
+void gate_set_device_known(Gate *gate, unsigned bus, unsigned device, bool known);
+
+/* All leases that there were before the start are bound again: void what else an earlier gate
+ * has left. To be called once. */
+void gate_settle(Gate *gate);
+
+/* From now on leave everything as it is for the next gate, if there is a store. */
+void gate_leave(Gate *gate);
+
 /* Somebody was refused. */
 typedef struct GateRefusal {
         Process *process; /* NULL when it is gone by now */
@@ -127,11 +159,12 @@ typedef struct GateRefusal {
         uid_t uid;
         char command[16]; /* comm, as the kernel gave it */
         uint32_t request; /* the ioctl(2) that was refused last, or 0 for an open(2) */
-        unsigned count;   /* since it was last told of */
+        unsigned bus;     /* where it was kept from what is new there; else 0 */
+        uint64_t count;   /* since it was last told of */
         Usec last;        /* CLOCK_BOOTTIME */
 } GateRefusal;
 
-/* Called from the event loop. Nodes may be added and removed in it. */
+/* Called from the event loop, with NULL for a bus. Nodes may be added and removed in it. */
 typedef void (*GateRefused)(GateNode *node, const GateRefusal *refusal, void *userdata);
 void gate_set_refused(Gate *gate, GateRefused refused, void *userdata);
 
@@ -139,6 +172,7 @@ void gate_set_refused(Gate *gate, GateRefused refused, void *userdata);
 typedef struct GateTraffic {
         uint64_t requests;  /* ioctls */
         uint64_t transfers; /* of them, those that move data */
+        Usec last;          /* CLOCK_BOOTTIME; 0: never */
 } GateTraffic;
 
 /* -EOPNOTSUPP where only opens are seen; all 0 for a process that was not seen to use it. */

@@ -33,6 +33,10 @@ static bool read_driver_is_usbfs(const GateNode *node) {
         return strcmp(name ? name + 1 : target, "usbfs") == 0;
 }
 
+bool gate_node_has_claim(const GateNode *node) {
+        return read_driver_is_usbfs(node);
+}
+
 /* Show the claim as it is now. before: what the link said before the processes were looked at;
  * a claim that somebody made and gave up meanwhile is not one by an invisible holder. */
 static void node_update_claim(GateNode *node, bool before) {

@@ -28,6 +28,10 @@ struct UdevWatch {
         void *userdata;
         List entries;
         bool stale; /* something got lost: look at everything again */
+        struct udev_monitor *kernel;
+        sd_event_source *kernel_source;
+        UdevDeviceHandler device_handler;
+        void *device_userdata;
 };
 
 DEFINE_CLEANUP(struct udev_device *, udev_device_unref)
@@ -110,11 +114,76 @@ static int entry_new(UdevWatch *watch, struct udev_device *device, bool final) {
         return entry_refresh(watch, entry, final);
 }
 
+/* --- devices of all kinds ----------------------------------------------------------------- */
+
+static void tell_device(UdevWatch *watch, struct udev_device *device, UdevDeviceEvent event) {
+        const char *bus = udev_device_get_property_value(device, "BUSNUM");
+        const char *address = udev_device_get_property_value(device, "DEVNUM");
+
+        if (watch->device_handler && bus && address)
+                watch->device_handler((unsigned) atoi(bus), (unsigned) atoi(address), event,
+                                      watch->device_userdata);
+}
+
+/* PRODUCT=483/374b/100, in hexadecimal */
+static bool is_of_our_vendor(struct udev_device *device) {
+        const char *product = udev_device_get_property_value(device, "PRODUCT");
+
+        return product && strtoul(product, NULL, 16) == STLINK_VENDOR_ID;
+}
+
+static int on_kernel(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        UdevWatch *watch = userdata;
+
+        (void) source, (void) fd, (void) revents;
+        for (int i = 0; i < BATCH; i++) {
+                _cleanup_(udev_device_unrefp) struct udev_device *device = NULL;
+                const char *action;
+
+                device = udev_monitor_receive_device(watch->kernel);
+                if (!device)
+                        return 0;
+                action = udev_device_get_action(device);
+                if (action && strcmp(action, "remove") == 0)
+                        tell_device(watch, device, UDEV_DEVICE_GONE);
+                else if (!is_of_our_vendor(device))
+                        tell_device(watch, device, UDEV_DEVICE_FOREIGN);
+        }
+        return 0;
+}
+
+int udev_watch_set_devices(UdevWatch *watch, sd_event *event, UdevDeviceHandler handler,
+                           void *userdata) {
+        int r;
+
+        watch->device_handler = handler;
+        watch->device_userdata = userdata;
+        errno = 0;
+        watch->kernel = udev_monitor_new_from_netlink(watch->udev, "kernel");
+        if (!watch->kernel)
+                return errno > 0 ? -errno : -ENOMEM;
+        r = udev_monitor_filter_add_match_subsystem_devtype(watch->kernel, "usb", "usb_device");
+        if (r < 0)
+                return r;
+        r = udev_monitor_enable_receiving(watch->kernel);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(event, &watch->kernel_source, udev_monitor_get_fd(watch->kernel),
+                            EPOLLIN, on_kernel, watch);
+        if (r < 0)
+                return r;
+        /* It is ahead of what udev says, also when both are there. */
+        return sd_event_source_set_priority(watch->kernel_source, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+/* --- probes ------------------------------------------------------------------------------- */
+
 static int handle_usb_device(UdevWatch *watch, struct udev_device *device, const char *action) {
         Entry *entry = find_entry(watch, udev_device_get_syspath(device));
         /* The kernel binds its generic driver last, when it has made the interfaces. What was
          * there before us has been through that already. */
         bool final = !action || strcmp(action, "bind") == 0;
+        int r;
 
         if (action && strcmp(action, "remove") == 0) {
                 if (entry)
@@ -126,7 +195,12 @@ static int handle_usb_device(UdevWatch *watch, struct udev_device *device, const
                 entry_gone(watch, entry);
                 entry = NULL;
         }
-        return entry ? entry_refresh(watch, entry, final) : entry_new(watch, device, final);
+        if (entry)
+                return entry_refresh(watch, entry, final);
+        r = entry_new(watch, device, final);
+        if (r == 0 && !find_entry(watch, udev_device_get_syspath(device)))
+                tell_device(watch, device, UDEV_DEVICE_FOREIGN);
+        return r;
 }
 
 static int handle_interface(UdevWatch *watch, struct udev_device *device, const char *action) {
@@ -301,7 +375,9 @@ UdevWatch *udev_watch_free(UdevWatch *watch) {
         LIST_FOREACH(&watch->entries, Entry, entry, link)
                 entry_free(entry);
         sd_event_source_disable_unref(watch->source);
+        sd_event_source_disable_unref(watch->kernel_source);
         udev_monitor_unref(watch->monitor);
+        udev_monitor_unref(watch->kernel);
         udev_unref(watch->udev);
         free(watch);
         return NULL;

@@ -69,10 +69,24 @@ typedef void (*UdevHandler)(const UdevProbe *probe, UdevEvent event, void *userd
 
 typedef struct UdevWatch UdevWatch;
 
+/* What becomes of a USB device, whatever it is, as soon as the kernel says so; udev may take
+ * seconds more when the machine is busy. */
+typedef enum UdevDeviceEvent {
+        UDEV_DEVICE_FOREIGN, /* it is there, and no probe */
+        UDEV_DEVICE_GONE,
+} UdevDeviceEvent;
+typedef void (*UdevDeviceHandler)(unsigned bus, unsigned address, UdevDeviceEvent event,
+                                  void *userdata);
+
 /* Start to listen. Events are kept from now on, and delivered once the loop runs. */
 int udev_watch_new(sd_event *event, UdevHandler handler, void *userdata, UdevWatch **ret);
 UdevWatch *udev_watch_free(UdevWatch *watch); /* does not announce anything as removed */
 DEFINE_CLEANUP(UdevWatch *, udev_watch_free)
+
+/* Have these told of, too, from now on. To be called before udev_watch_coldplug(). 0 or a negative
+ * errno; then only what udev says is told. */
+int udev_watch_set_devices(UdevWatch *watch, sd_event *event, UdevDeviceHandler handler,
+                           void *userdata);
 
 /* Find what is there already; to be called once after udev_watch_new(). Calls the handler. */
 int udev_watch_coldplug(UdevWatch *watch);

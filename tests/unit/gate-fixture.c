@@ -58,7 +58,7 @@ static void start(GateKind kind, bool device) {
                 make_file(node_path);
         ck_assert_int_eq(mkdir(interface_path, 0755), 0);
         ck_assert_int_ge(sd_event_new(&event), 0);
-        ck_assert_int_eq(gate_new(event, kind, on_changed, &n_changes, &gate), 0);
+        ck_assert_int_eq(gate_new(event, kind, NULL, on_changed, &n_changes, &gate), 0);
         ck_assert_int_eq(gate_get_kind(gate), kind);
         node = NULL;
         n_changes = 0;
@@ -150,7 +150,7 @@ bool can_use_fanotify(void) {
         int r = sd_event_new(&loop);
 
         if (r >= 0)
-                r = gate_new(loop, GATE_FANOTIFY, on_changed, NULL, &probe);
+                r = gate_new(loop, GATE_FANOTIFY, NULL, on_changed, NULL, &probe);
         if (r < 0)
                 printf("SKIP: fanotify: %s; it needs CAP_SYS_ADMIN\n", strerror(-r));
         gate_free(probe);

@@ -72,17 +72,17 @@ START_TEST(one_is_told_at_once) {
 }
 END_TEST
 
-/* A thousand a second for an hour: all are counted, and few are told of. */
+/* Twenty a second for an hour: all are counted, and few are told of. */
 START_TEST(what_goes_on_is_told_seldom) {
         size_t told = 0;
 
-        for (int i = 0; i < 3600 * 100; i++) {
-                now += USEC_PER_SEC / 100;
+        for (int i = 0; i < 3600 * 20; i++) {
+                now += USEC_PER_SEC / 20;
                 note(1, 1000, "openocd", 7);
                 told += take_all();
         }
         ck_assert_uint_eq(count(1), 1);
-        ck_assert_uint_eq(sum(), 3600 * 100);
+        ck_assert_uint_eq(sum(), 3600 * 20);
         ck_assert_uint_le(told, 8 + 3600 / 64);
         ck_assert_uint_ge(told, 3600 / 64);
         now = conflict_next_event(table);
@@ -161,6 +161,7 @@ int main(void) {
         int failed;
 
         tcase_add_checked_fixture(tests, begin, end);
+        tcase_set_timeout(tests, 60);
         tcase_add_test(tests, one_is_told_at_once);
         tcase_add_test(tests, what_goes_on_is_told_seldom);
         tcase_add_test(tests, what_differs_is_told_apart);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,118 +7,15 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "gate-actor.h"
-#include "gate/gate.h"
+#include "gate-bpf-fixture.h"
 
-/* The gate that binds, on a real device node: a terminal that nobody else knows. Needs a kernel
- * with BPF LSM, and CAP_BPF and CAP_PERFMON; TEST_GATE_BPF=must makes their lack a failure. */
-
-/* Deadlines are ten times what is promised. */
-#define PROMPTLY (10 * USEC_PER_SEC)
-
-static char node_path[64];
-static int terminal;
-static sd_event *event;
-static Gate *gate;
-static GateNode *node;
-static Actor holder, stranger, other;
-static GateRefusal refusal; /* the last that was told of, without its process */
-static unsigned n_refused;
-static bool refused_known;
-
-static void on_changed(GateNode *which, void *userdata) {
-        (void) which;
-        (void) userdata;
-}
-
-static void on_refused(GateNode *which, const GateRefusal *told, void *userdata) {
-        ck_assert_ptr_eq(which, node);
-        ck_assert_ptr_eq(userdata, &n_refused);
-        refusal = *told;
-        refused_known = told->process && told->process->pid == told->pid;
-        n_refused += told->count;
-}
-
-static void make_terminal(void) {
-        terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-        ck_assert_int_ge(terminal, 0);
-        ck_assert_int_eq(unlockpt(terminal), 0);
-        ck_assert_int_eq(ptsname_r(terminal, node_path, sizeof(node_path)), 0);
-}
-
-/* The actors are there before the gate: what it starts itself is never refused. */
-static void start(void) {
-        make_terminal();
-        holder = actor_start(node_path);
-        stranger = actor_start(node_path);
-        other = actor_start(node_path);
-        ck_assert_int_ge(sd_event_new(&event), 0);
-        ck_assert_int_eq(gate_new(event, GATE_BPF, on_changed, NULL, &gate), 0);
-        ck_assert_int_eq(gate_get_kind(gate), GATE_BPF);
-        ck_assert_int_eq(gate_binding_error(gate), 0);
-        gate_set_refused(gate, on_refused, &n_refused);
-        ck_assert_int_eq(gate_add_node(gate, node_path, NULL, NULL, &node), 0);
-        n_refused = 0;
-}
-
-static void stop(void) {
-        node = gate_remove_node(node);
-        gate = gate_free(gate);
-        event = sd_event_unref(event);
-        actor_end(&holder);
-        actor_end(&stranger);
-        actor_end(&other);
-        close(terminal);
-}
-
-static void expect_holders(size_t wanted) {
-        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
-        size_t n = SIZE_MAX;
-
-        while (now_usec(CLOCK_MONOTONIC) < deadline) {
-                (void) gate_node_holders(node, &n);
-                if (n == wanted)
-                        return;
-                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
-        }
-        ck_abort_msg("%zu holders, not %zu", n, wanted);
-}
-
-static void expect_refused(unsigned wanted) {
-        Usec deadline = now_usec(CLOCK_MONOTONIC) + PROMPTLY;
-
-        while (n_refused < wanted && now_usec(CLOCK_MONOTONIC) < deadline)
-                ck_assert_int_ge(sd_event_run(event, 100 * USEC_PER_MSEC), 0);
-        ck_assert_uint_eq(n_refused, wanted);
-}
-
-static int admit(GateTag tag, const Actor *actor) {
-        Process *process = NULL;
-        int r;
-
-        ck_assert_int_eq(process_new(actor->pid, &process), 0);
-        r = gate_admit(gate, tag, process);
-        process_free(process);
-        return r;
-}
-
-static void bind_to(GateTag tag, const Actor *actor) {
-        ck_assert_int_eq(admit(tag, actor), 0);
-        ck_assert_int_eq(gate_node_bind(node, tag), 0);
-}
-
-static void check_all(Actor *actor, int opens, int ioctls) {
-        ck_assert_int_eq(actor_do(actor, ACTOR_USE), ioctls);
-        ck_assert_int_eq(actor_do(actor, ACTOR_USE_IN_THREAD), ioctls);
-        ck_assert_int_eq(actor_do(actor, ACTOR_CHILD_OPEN), opens);
-        ck_assert_int_eq(actor_do(actor, ACTOR_NEW_CHILD_OPEN), opens);
-        ck_assert_int_eq(actor_do(actor, ACTOR_EXEC_OPEN), opens);
-}
+/* What the gate that binds sees, and whom it refuses. */
 
 START_TEST(opens_and_closes_are_seen) {
         const GateHolder *holders;
@@ -379,7 +275,7 @@ START_TEST(a_loader_that_is_killed_leaves_it_open) {
         if (pid == 0) {
                 event = sd_event_unref(event);
                 if (sd_event_new(&event) < 0 ||
-                    gate_new(event, GATE_BPF, on_changed, NULL, &gate) < 0 ||
+                    gate_new(event, GATE_BPF, store, on_changed, NULL, &gate) < 0 ||
                     gate_add_node(gate, node_path, NULL, NULL, &node) < 0 ||
                     gate_node_bind(node, 1) < 0 || write(pair[1], "", 1) != 1)
                         _exit(1);
@@ -392,6 +288,82 @@ START_TEST(a_loader_that_is_killed_leaves_it_open) {
         for (int i = 0; i < 100 && actor_do(&stranger, ACTOR_OPEN) != 0; i++)
                 usleep(100000);
         ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), 0);
+}
+END_TEST
+
+/* What is refused often is counted in the kernel, and leaves room for what others do. */
+START_TEST(a_flood_of_refusals_is_counted) {
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_TRY_OFTEN), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        expect_holders(1);
+        expect_refused(ACTOR_OFTEN);
+        ck_assert_int_eq(refusal.pid, stranger.pid);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), EBUSY);
+        expect_refused(ACTOR_OFTEN + 1);
+}
+END_TEST
+
+#define A_BUS    63
+#define A_DEVICE 100
+
+static unsigned refused_bus;
+
+static void on_bus_refused(GateNode *which, const GateRefusal *told, void *userdata) {
+        (void) userdata;
+        ck_assert_ptr_null(which);
+        refused_bus = told->bus;
+        n_refused += told->count;
+}
+
+/* A device number without a device: EBUSY comes before anybody would say so. */
+static int open_device(Actor *actor) {
+        return actor_do(actor, ACTOR_CHILD_OPEN);
+}
+
+static void hold_a_bus(const char *path) {
+        static const GateTag tag = 7;
+
+        ck_assert_int_eq(
+                mknod(path, S_IFCHR | 0666, makedev(189, (A_BUS - 1) * 128 + A_DEVICE - 1)), 0);
+        node = gate_remove_node(node);
+        gate = gate_free(gate);
+        actor_end(&stranger);
+        actor_end(&holder);
+        stranger = actor_start(path);
+        holder = actor_start(path);
+        ck_assert_int_eq(gate_new(event, GATE_BPF, NULL, on_changed, NULL, &gate), 0);
+        gate_set_refused(gate, on_bus_refused, NULL);
+        ck_assert_int_ne(open_device(&stranger), EBUSY);
+        ck_assert_int_eq(admit(tag, &holder), 0);
+        ck_assert_int_eq(gate_hold_bus(gate, A_BUS, 10 * USEC_PER_SEC, &tag, 1), 0);
+}
+
+START_TEST(what_is_new_on_a_bus_is_held_back) {
+        Usec deadline = now_usec(CLOCK_MONOTONIC) + 4 * PROMPTLY;
+        char path[64];
+
+        if (getuid() != 0) {
+                printf("SKIP: a node of a USB device: only root can make one\n");
+                return;
+        }
+        (void) snprintf(path, sizeof(path), "/dev/test-gate-%d", (int) getpid());
+        hold_a_bus(path);
+        ck_assert_int_eq(open_device(&stranger), EBUSY);
+        ck_assert_int_ne(open_device(&holder), EBUSY);
+        expect_refused(1);
+        ck_assert_uint_eq(refused_bus, A_BUS);
+        gate_set_device_known(gate, A_BUS, A_DEVICE + 1, true);
+        gate_set_device_known(gate, A_BUS + 1, A_DEVICE, true);
+        ck_assert_int_eq(open_device(&stranger), EBUSY);
+        gate_set_device_known(gate, A_BUS, A_DEVICE, true);
+        ck_assert_int_ne(open_device(&stranger), EBUSY);
+        gate_set_device_known(gate, A_BUS, A_DEVICE, false);
+        ck_assert_int_eq(open_device(&stranger), EBUSY);
+        while (open_device(&stranger) == EBUSY && now_usec(CLOCK_MONOTONIC) < deadline)
+                (void) usleep(50000);
+        ck_assert_int_ne(open_device(&stranger), EBUSY); /* it is over by itself */
+        unlink(path);
 }
 END_TEST
 
@@ -412,28 +384,12 @@ START_TEST(what_cannot_be_bound_says_so) {
 }
 END_TEST
 
-static bool can_bind(void) {
-        Gate *probe = NULL;
-        sd_event *loop = NULL;
-        int r = sd_event_new(&loop);
-
-        if (r >= 0)
-                r = gate_new(loop, GATE_BPF, on_changed, NULL, &probe);
-        gate_free(probe);
-        sd_event_unref(loop);
-        if (r < 0)
-                printf("SKIP: the gate that binds: %s\n", strerror(-r));
-        return r >= 0;
-}
-
 int main(void) {
         Suite *suite = suite_create("gate-bpf");
         TCase *tests = tcase_create("bpf");
-        SRunner *runner = srunner_create(suite);
-        int failed;
 
         tcase_set_timeout(tests, 60);
-        tcase_add_checked_fixture(tests, start, stop);
+        tcase_add_checked_fixture(tests, gate_bpf_start_world, gate_bpf_stop_world);
         tcase_add_test(tests, opens_and_closes_are_seen);
         tcase_add_test(tests, who_had_it_before_the_gate_is_seen);
         tcase_add_test(tests, without_a_lease_nobody_is_refused);
@@ -454,14 +410,9 @@ int main(void) {
         tcase_add_test(tests, with_the_node_goes_the_binding);
         tcase_add_test(tests, without_the_gate_everything_is_open);
         tcase_add_test(tests, a_loader_that_is_killed_leaves_it_open);
+        tcase_add_test(tests, a_flood_of_refusals_is_counted);
+        tcase_add_test(tests, what_is_new_on_a_bus_is_held_back);
         tcase_add_test(tests, what_cannot_be_bound_says_so);
         suite_add_tcase(suite, tests);
-        if (!getenv("TEST_GATE_BPF") && !can_bind()) {
-                srunner_free(runner);
-                return 77;
-        }
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run_gate_bpf_suite(suite);
 }

@@ -465,7 +465,7 @@ START_TEST(nodes_are_removed_from_within) {
         GateNode *nodes[3];
         Gate *other;
 
-        ck_assert_int_eq(gate_new(event, _GATE_KIND_MAX, remove_other, nodes, &other), 0);
+        ck_assert_int_eq(gate_new(event, _GATE_KIND_MAX, NULL, remove_other, nodes, &other), 0);
         for (int i = 0; i < 3; i++)
                 ck_assert_int_eq(gate_add_node(other, node_path, NULL, NULL, &nodes[i]), 0);
         run_for(200 * USEC_PER_MSEC);

@@ -8,7 +8,8 @@
 
 # Where an ordinary user reaches it
 unit=$scratch/test-gate-bpf
-cp "$TOP_BUILDDIR/tests/unit/test-gate-bpf" "$unit"
+restart=$scratch/test-gate-restart
+cp "$TOP_BUILDDIR/tests/unit/test-gate-bpf" "$TOP_BUILDDIR/tests/unit/test-gate-restart" "$scratch"
 chmod 755 "$scratch"
 
 with_capabilities() { # CAPS CMD...
@@ -23,6 +24,8 @@ export TEST_GATE_BPF=must
 run "$unit"
 check_match "as root: everything holds" '^100%: Checks: [0-9]+, Failures: 0, Errors: 0' "$output"
 check_equal "and the program succeeds" 0 "$status"
+run "$restart"
+check_match "what the next one takes over holds, too" '^100%: Checks: [0-9]+, Failures: 0, Errors: 0' "$output"
 run with_capabilities +bpf,+perfmon "$unit"
 check_match "as a user with CAP_BPF and CAP_PERFMON: everything holds" \
         '^100%: Checks: [0-9]+, Failures: 0, Errors: 0' "$output"
