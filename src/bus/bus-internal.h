@@ -15,7 +15,8 @@
 typedef struct ProbeView {
         Bus *bus;
         const Probe *probe;
-        const char *id, *serial, *reported, *model, *port_path, *node, *firmware, *mode, *state;
+        const char *id, *serial, *reported, *model, *port_path, *node, *firmware, *mode, *state,
+                *wedge;
         int ambiguous;
         uint16_t product_id;
         int32_t millivolts;

@@ -166,6 +166,24 @@ static int method_open(sd_bus_message *message, void *userdata, sd_bus_error *er
         return call(view->bus, view->bus->ops->open, view->id, message, error);
 }
 
+static int method_recover(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+        Bus *bus = view->bus;
+        LeaseId id = view->id;
+        BusCaller caller;
+        const char *step;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &step);
+        if (r >= 0)
+                r = bus_options_read(message, NULL, 0, NULL, error);
+        if (r >= 0)
+                r = bus_caller_read(message, &caller, error);
+        if (r >= 0)
+                r = bus->ops->recover(bus->userdata, id, step, &caller, message, error);
+        return r < 0 ? r : 1;
+}
+
 static int read_reason(sd_bus_message *message, void *options, sd_bus_error *error) {
         return bus_read_reason(message, &((RevokeOptions *) options)->reason, error);
 }
@@ -260,6 +278,9 @@ const sd_bus_vtable bus_lease_vtable[] = {
                                 method_renew, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", node),
                                 method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("s", step, "a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", outcome), method_recover,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Asked", SD_BUS_ARGS("s", by, "s", reason, "t", deadline), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Ended", SD_BUS_ARGS("s", reason), 0),
         SD_BUS_VTABLE_END,

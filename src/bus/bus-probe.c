@@ -22,6 +22,7 @@ static void view_fill(ProbeView *view, Bus *bus, const Probe *probe) {
                 .firmware = probe->reading.firmware,
                 .mode = probe_mode_to_string(probe->reading.mode),
                 .state = probe_state_to_string(probe->state),
+                .wedge = probe_wedge_to_string(probe->wedge),
                 .ambiguous = probe->ambiguous,
                 .product_id = probe->product_id,
                 .millivolts = probe->reading.millivolts,
@@ -212,6 +213,16 @@ static int read_parts(sd_bus_message *message, void *options, sd_bus_error *erro
         return sd_bus_message_exit_container(message);
 }
 
+static int read_recover(sd_bus_message *message, void *options, sd_bus_error *error) {
+        int recover, r;
+
+        (void) error;
+        r = sd_bus_message_read(message, "b", &recover);
+        if (r >= 0)
+                ((AcquireOptions *) options)->recover = recover;
+        return r;
+}
+
 static int read_waiting(sd_bus_message *message, void *options, sd_bus_error *error) {
         AcquireOptions *o = options;
         const char *how;
@@ -255,12 +266,13 @@ static int read_pid(sd_bus_message *message, void *options, sd_bus_error *error)
 }
 
 static const BusOption acquire_options[] = {
-        { "wait", "t", read_wait },   { "reason", "s", read_reason },
-        { "kind", "s", read_kind },   { "parts", "as", read_parts },
-        { "limit", "t", read_limit }, { "waiting", "s", read_waiting },
-        { "form", "s", read_form },   { "pid", "u", read_pid },
+        { "wait", "t", read_wait },       { "reason", "s", read_reason },
+        { "kind", "s", read_kind },       { "parts", "as", read_parts },
+        { "limit", "t", read_limit },     { "waiting", "s", read_waiting },
+        { "recover", "b", read_recover }, { "form", "s", read_form },
+        { "pid", "u", read_pid },
 };
-#define N_FD_OPTIONS 6 /* the first ones, which a lease with an fd has */
+#define N_FD_OPTIONS 7 /* the first ones, which a lease with an fd has */
 
 static int acquire(sd_bus_message *message, ProbeView *view, LeaseForm form, sd_bus_error *error) {
         size_t n_options = form == LEASE_FORM_FD ? N_FD_OPTIONS : ELEMENTSOF(acquire_options);
@@ -336,6 +348,7 @@ const sd_bus_vtable bus_probe_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", NULL, AT(mode), CHANGES),
         SD_BUS_PROPERTY("TargetVoltage", "i", NULL, AT(millivolts), CHANGES),
         SD_BUS_PROPERTY("LoaderSince", "t", NULL, AT(loader_since), CHANGES),
+        SD_BUS_PROPERTY("Wedge", "s", NULL, AT(wedge), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, AT(state), CHANGES),
         SD_BUS_PROPERTY("Holders", "aa{sv}", get_holders, 0, CHANGES),
         SD_BUS_PROPERTY("Leases", "ao", get_leases, 0, CHANGES),

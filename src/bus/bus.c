@@ -19,8 +19,9 @@ typedef struct Dirty {
 
 /* By bit: ProbeProperty. */
 static const char *const probe_names[] = {
-        "Serial",   "Ambiguous", "Model",         "ProductId", "PortPath", "Node",   "Parts",
-        "Firmware", "Mode",      "TargetVoltage", "State",     "Holders",  "Leases", "LoaderSince",
+        "Serial", "Ambiguous", "Model",    "ProductId",   "PortPath",
+        "Node",   "Parts",     "Firmware", "Mode",        "TargetVoltage",
+        "State",  "Holders",   "Leases",   "LoaderSince", "Wedge",
 };
 
 /* By bit: BusLeaseProperty. */
@@ -192,6 +193,24 @@ int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd) {
         if (fd < 0)
                 return sd_bus_reply_method_return(message, "o", path);
         return sd_bus_reply_method_return(message, "oh", path, fd);
+}
+
+int bus_reply_recover(sd_bus_message *message, bool answers, const char *firmware,
+                      const char *problem) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(message, &reply);
+        if (r >= 0)
+                r = sd_bus_message_open_container(reply, 'a', "{sv}");
+        if (r >= 0)
+                r = sd_bus_message_append(reply, "{sv}{sv}", "Answers", "b", (int) answers,
+                                          "Firmware", "s", firmware);
+        if (r >= 0)
+                r = bus_append_string(reply, "Problem", problem);
+        if (r >= 0)
+                r = sd_bus_message_close_container(reply);
+        return r < 0 ? r : sd_bus_message_send(reply);
 }
 
 int bus_reply_open(sd_bus_message *message, int fd) {

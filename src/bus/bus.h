@@ -50,4 +50,6 @@ void bus_conflict(Bus *bus, const Conflict *conflict, const char *text);
 /* The answer to Acquire and to Open; the message is not consumed, nor is fd. An fd of -EBADF
  * answers AcquireBound, with which none comes. */
 int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd);
+int bus_reply_recover(sd_bus_message *message, bool answers, const char *firmware,
+                      const char *problem); /* a NULL problem is left out */
 int bus_reply_open(sd_bus_message *message, int fd);

@@ -14,6 +14,11 @@
 #define STLINKD_PROBE_INTERFACE   STLINKD_BUS_NAME ".Probe"
 #define STLINKD_LEASE_INTERFACE   STLINKD_BUS_NAME ".Lease"
 
+/* stlinkd-admin, see dbus/io.github.stlinkd1.Admin.xml */
+#define STLINKD_ADMIN_NAME      STLINKD_BUS_NAME ".Admin"
+#define STLINKD_ADMIN_PATH      STLINKD_PATH "/admin"
+#define STLINKD_ADMIN_INTERFACE STLINKD_BUS_NAME ".Admin"
+
 #define STLINKD_ERROR_PREFIX         STLINKD_BUS_NAME ".Error."
 #define STLINKD_ERROR_BUSY           STLINKD_ERROR_PREFIX "Busy"
 #define STLINKD_ERROR_NO_SUCH_PROBE  STLINKD_ERROR_PREFIX "NoSuchProbe"

@@ -50,6 +50,7 @@ typedef struct AcquireOptions {
         LeaseKind kind;
         unsigned parts;
         Usec limit;        /* span; USEC_INFINITY: none */
+        bool recover;      /* the caller knows that the probe may not answer */
         bool answer_early; /* answer also while the request waits */
         LeaseForm form;
         pid_t pid; /* with LEASE_FORM_PROCESS; 0: the caller */
@@ -123,6 +124,8 @@ typedef struct BusOps {
                           const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*renew)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                      sd_bus_error *error);
+        int (*recover)(void *userdata, LeaseId id, const char *step, const BusCaller *caller,
+                       sd_bus_message *message, sd_bus_error *error);
         int (*open)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                     sd_bus_error *error);
 } BusOps;

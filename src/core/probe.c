@@ -25,6 +25,13 @@ static const char *const probe_state_table[] = {
 };
 DEFINE_STRING_TABLE(probe_state, ProbeState)
 
+static const char *const probe_wedge_table[] = {
+        [PROBE_WEDGE_NONE] = "none",
+        [PROBE_WEDGE_SILENT] = "silent",
+        [PROBE_WEDGE_REPLUG] = "needs-replug",
+};
+DEFINE_STRING_TABLE(probe_wedge, ProbeWedge)
+
 /* --- changes ----------------------------------------------------------------------------- */
 
 void probe_changes_clear(ProbeChanges *changes) {
@@ -79,7 +86,7 @@ static ProbeState find_state(const Probe *probe) {
                 return PROBE_IN_USE;
         if (is_identifying(probe))
                 return PROBE_IDENTIFYING;
-        return probe->not_answering ? PROBE_NOT_ANSWERING : PROBE_FREE;
+        return probe->wedge != PROBE_WEDGE_NONE ? PROBE_NOT_ANSWERING : PROBE_FREE;
 }
 
 /* Whether to ask the probe now. One that did not answer does not get in the way of somebody who
@@ -87,7 +94,7 @@ static ProbeState find_state(const Probe *probe) {
 static bool should_read(const Probe *probe) {
         return probe->plugged && probe->watched && !probe->reading_done && !probe->reading_now &&
                !probe->tried && !probe->used && !probe->claimed && !probe->leased &&
-               !(probe->wanted && probe->not_answering);
+               !(probe->wanted && probe->wedge != PROBE_WEDGE_NONE);
 }
 
 static bool has_proven_serial(SerialKind kind) {
@@ -116,6 +123,7 @@ static unsigned compare_properties(const Probe *a, const Probe *b) {
         mask |= a->reading.mode != b->reading.mode ? PROBE_PROPERTY_MODE : 0;
         mask |= a->reading.millivolts != b->reading.millivolts ? PROBE_PROPERTY_TARGET_VOLTAGE : 0;
         mask |= a->loader_since != b->loader_since ? PROBE_PROPERTY_LOADER_SINCE : 0;
+        mask |= a->wedge != b->wedge ? PROBE_PROPERTY_WEDGE : 0;
         mask |= a->state != b->state ? PROBE_PROPERTY_STATE : 0;
         return mask;
 }
@@ -293,7 +301,8 @@ static unsigned probe_take_parts(Probe *probe, ProbePartDevice *parts, size_t n)
 static void probe_forget_reading(Probe *probe) {
         probe->reading = (ProbeReading){ .mode = PROBE_MODE_UNKNOWN, .millivolts = -1 };
         probe->reading_done = probe->reading_now = false;
-        probe->tried = probe->not_answering = false;
+        probe->tried = false;
+        probe->wedge = PROBE_WEDGE_NONE;
 }
 
 static void probe_take_off(ProbeTable *table, Probe *probe, Usec now) {
@@ -519,6 +528,18 @@ int probe_set_leased(ProbeTable *table, uint32_t number, bool leased, bool wante
         return 0;
 }
 
+static bool is_silence(int error) {
+        return error == -ETIMEDOUT || error == -EPROTO || error == -EIO;
+}
+
+/* Silence adds nothing to what is known of a probe that is beyond help already. */
+static void probe_judge(Probe *probe, int error) {
+        if (!is_silence(error))
+                probe->wedge = PROBE_WEDGE_NONE;
+        else if (probe->wedge == PROBE_WEDGE_NONE)
+                probe->wedge = PROBE_WEDGE_SILENT;
+}
+
 int probe_identified(ProbeTable *table, uint32_t number, int error, const ProbeReading *reading,
                      ProbeChanges *changes) {
         Probe *probe = NULL;
@@ -533,9 +554,45 @@ int probe_identified(ProbeTable *table, uint32_t number, int error, const ProbeR
         before = *probe;
         probe->reading_now = false;
         probe->reading_done = error == 0;
-        probe->not_answering = error == -ETIMEDOUT || error == -EPROTO || error == -EIO;
+        probe_judge(probe, error);
         if (error == 0)
                 probe->reading = *reading;
+        table_settle(table, &before, probe, 0, changes);
+        return 0;
+}
+
+int probe_checked(ProbeTable *table, uint32_t number, int error, const ProbeReading *reading,
+                  ProbeChanges *changes) {
+        Probe *probe = NULL;
+        Probe before;
+        int r;
+
+        r = table_prepare(table, number, changes, &probe);
+        if (r < 0)
+                return r;
+        if (!probe->plugged || (error != 0 && !is_silence(error)))
+                return 0;
+        before = *probe;
+        probe->reading_done = error == 0;
+        if (error == 0)
+                probe->reading = *reading;
+        probe_judge(probe, error);
+        table_settle(table, &before, probe, 0, changes);
+        return 0;
+}
+
+int probe_give_up(ProbeTable *table, uint32_t number, ProbeChanges *changes) {
+        Probe *probe = NULL;
+        Probe before;
+        int r;
+
+        r = table_prepare(table, number, changes, &probe);
+        if (r < 0)
+                return r;
+        if (probe->wedge == PROBE_WEDGE_NONE)
+                return 0;
+        before = *probe;
+        probe->wedge = PROBE_WEDGE_REPLUG;
         table_settle(table, &before, probe, 0, changes);
         return 0;
 }

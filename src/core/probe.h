@@ -36,6 +36,18 @@ typedef enum ProbeState {
 /* "identifying", "free", "in-use", "claimed", "leased", "switching", "not-answering" */
 DECLARE_STRING_TABLE(probe_state, ProbeState);
 
+/* Whether it is stuck. The mark stays while others hold it, and until it answers or is plugged in
+ * anew. */
+typedef enum ProbeWedge {
+        PROBE_WEDGE_NONE,
+        PROBE_WEDGE_SILENT, /* it was asked and did not answer, or made no sense */
+        PROBE_WEDGE_REPLUG, /* the same, and nothing that a program can do has helped */
+        _PROBE_WEDGE_MAX,
+} ProbeWedge;
+
+/* "none", "silent", "needs-replug" */
+DECLARE_STRING_TABLE(probe_wedge, ProbeWedge);
+
 #define PROBE_PORT_MAX     64
 #define PROBE_NODE_MAX     64
 #define PROBE_FIRMWARE_MAX 32
@@ -82,6 +94,7 @@ typedef struct Probe {
         size_t n_parts;
         ProbeReading reading; /* unknown, -1 and "" until it was read */
         ProbeState state;
+        ProbeWedge wedge;
 
         /* Private to the table. */
         List probes;
@@ -90,11 +103,10 @@ typedef struct Probe {
         bool announced; /* somebody was told of it */
         bool leased, wanted;
         bool used, claimed;
-        bool reading_done;  /* nothing left to read */
-        bool reading_now;   /* a worker is at it */
-        bool tried;         /* it was asked since it last was plugged in or used */
-        bool not_answering; /* and this is what came of it */
-        Usec forget;        /* away: when it is given up */
+        bool reading_done; /* nothing left to read */
+        bool reading_now;  /* a worker is at it */
+        bool tried;        /* it was asked since it last was plugged in or used */
+        Usec forget;       /* away: when it is given up */
 } Probe;
 
 /* Which of a probe's properties a change touched. */
@@ -114,6 +126,7 @@ typedef enum ProbeProperty {
         PROBE_PROPERTY_HOLDERS = 1 << 11,
         PROBE_PROPERTY_LEASES = 1 << 12,
         PROBE_PROPERTY_LOADER_SINCE = 1 << 13,
+        PROBE_PROPERTY_WEDGE = 1 << 14,
 } ProbeProperty;
 
 typedef enum ProbeChangeType {
@@ -175,6 +188,15 @@ _check_result_ int probe_set_leased(ProbeTable *table, uint32_t number, bool lea
  * could not be asked. After DETACHED this need not be called. */
 _check_result_ int probe_identified(ProbeTable *table, uint32_t number, int error,
                                     const ProbeReading *reading, ProbeChanges *changes);
+
+/* What came of asking it again, under a lease. error as above; one that does not tell whether it
+ * answers changes nothing. */
+_check_result_ int probe_checked(ProbeTable *table, uint32_t number, int error,
+                                 const ProbeReading *reading, ProbeChanges *changes);
+
+/* All that can be done to a probe that does not answer was done, in vain; nothing happens to one
+ * that does. */
+_check_result_ int probe_give_up(ProbeTable *table, uint32_t number, ProbeChanges *changes);
 
 /* When probe_elapse() has something to do next; USEC_INFINITY for never. */
 Usec probe_next_event(const ProbeTable *table);

@@ -214,6 +214,17 @@ static void add_ask(Rows *next, const Snapshot *snapshot, const ProbeView *probe
                 add_release(next, snapshot, probe, "ask for it", "--ask");
 }
 
+static void add_recovery(Rows *next, const Snapshot *snapshot, const ProbeView *probe) {
+        _cleanup_free_ char *name = describe_name(snapshot, probe), *command = NULL;
+
+        if (name && !same(probe->wedge, "needs-replug"))
+                command = make_string("stlinkctl recover%s%s", snapshot->n_probes > 1 ? " " : "",
+                                      snapshot->n_probes > 1 ? name : "");
+        if (command)
+                add_next(next, "bring it back", command);
+        add_next(next, "unplug it and plug it in again", NULL);
+}
+
 /* What to do next, for states in which somebody may want to know. */
 static void describe_next(Row *row, const Snapshot *snapshot, const ProbeView *probe,
                           const Listener *listener) {
@@ -227,7 +238,7 @@ static void describe_next(Row *row, const Snapshot *snapshot, const ProbeView *p
         if (probe->ambiguous)
                 add_next(next, "several probes report this serial; name it by its port", NULL);
         if (same(probe->state, "not-answering"))
-                add_next(next, "unplug it and plug it in again", NULL);
+                add_recovery(next, snapshot, probe);
         if (!lease && !holder)
                 return;
         add_next(next, "wait for it", command);
@@ -278,6 +289,7 @@ void describe_probe(Rows *rows, const Snapshot *snapshot, const ProbeView *probe
         describe_identity(row, probe);
         describe_voltage(row, probe->target_voltage);
         row_set_string(row, "state", probe->state);
+        row_set_string(row, "wedge", probe->wedge ? probe->wedge : "none");
         row_set_text(row, "words", "%s", words ? words : "");
         row_set_text(row, "user", "%s", user ? user : "");
         parts_describe(row, probe);

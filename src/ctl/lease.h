@@ -28,6 +28,7 @@ typedef struct ClientRequest {
         const char *reason; /* may be NULL */
         Usec limit;         /* how long to hold it without renewal; 0: as long as one likes */
         unsigned parts;     /* mask of ProbePart; 0: the debug interface alone */
+        bool recover;       /* also a probe that does not answer */
         pid_t pid;          /* the process to bind it to; 0: it is this program's own */
 } ClientRequest;
 

@@ -36,9 +36,9 @@ static void parts_free(PartView *parts, size_t n) {
 }
 
 static ProbeView *probe_view_free(ProbeView *probe) {
-        char *strings[] = { probe->path,      probe->id,   probe->serial,   probe->serial_reported,
-                            probe->model,     probe->node, probe->firmware, probe->mode,
-                            probe->port_path, probe->state };
+        char *strings[] = { probe->path,      probe->id,    probe->serial,   probe->serial_reported,
+                            probe->model,     probe->node,  probe->firmware, probe->mode,
+                            probe->port_path, probe->state, probe->wedge };
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
@@ -212,6 +212,7 @@ static const Property probe_table[] = {
         { "TargetVoltage", "i", offsetof(ProbeView, target_voltage) },
         { "LoaderSince", "t", offsetof(ProbeView, loader_since) },
         { "State", "s", offsetof(ProbeView, state) },
+        { "Wedge", "s", offsetof(ProbeView, wedge) },
         { "Holders", "aa{sv}", offsetof(ProbeView, holders), read_holders },
         { "Leases", "ao", offsetof(ProbeView, leases), properties_read_strings },
 };

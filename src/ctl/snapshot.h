@@ -50,7 +50,7 @@ typedef struct LeaseView {
 
 typedef struct ProbeView {
         char *path, *id, *serial, *serial_reported, *model, *port_path, *node, *firmware, *mode,
-                *state;
+                *state, *wedge;
         bool ambiguous;
         uint16_t product_id;
         int32_t target_voltage; /* mV; -1: not measured */

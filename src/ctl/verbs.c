@@ -32,6 +32,7 @@ static const Verb verbs[] = {
         { "unlock", 0, 1, OPTION_PROBE, false, verb_unlock },
         { "release", 0, 1, RELEASE_OPTIONS, false, verb_release },
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
+        { "recover", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_recover },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
         { "doctor", 0, 1,

@@ -42,6 +42,7 @@ int verb_lock(int n, char **words, const Options *options);
 int verb_unlock(int n, char **words, const Options *options);
 int verb_release(int n, char **words, const Options *options);
 int verb_renew(int n, char **words, const Options *options);
+int verb_recover(int n, char **words, const Options *options);
 int verb_tty(int n, char **words, const Options *options);
 int verb_leases(int n, char **words, const Options *options);
 int verb_doctor(int n, char **words, const Options *options);

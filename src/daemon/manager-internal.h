@@ -122,9 +122,10 @@ typedef struct Task {
         List link;
         ProbeEntry *probe;
         JobKind kind;
+        JobRung rung; /* JOB_RECOVER */
         LeaseId lease;
         int fd;                  /* JOB_CLOSE: the descriptor to take back */
-        sd_bus_message *message; /* JOB_OPEN: to be answered */
+        sd_bus_message *message; /* JOB_OPEN, JOB_RECOVER: to be answered */
         Job *job;                /* while it runs */
 } Task;
 
@@ -217,8 +218,18 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
                     sd_bus_error *error);
 int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                   sd_bus_error *error);
+/* Whether the caller owns this lease, it is held, and for the debug interface. */
+int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *caller,
+                              sd_bus_error *error);
 int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                  sd_bus_error *error);
+
+/* manager-recover.c */
+int manager_recover(void *userdata, LeaseId id, const char *step, const BusCaller *caller,
+                    sd_bus_message *message, sd_bus_error *error);
+void manager_recovered(const Task *task, const JobResult *result);
+void reading_from_result(const JobResult *result, ProbeReading *ret); /* task.c */
+int refuse_wedged(const Probe *probe, sd_bus_error *error);
 
 /* manager-view.c: what clients see. */
 extern const BusOps manager_ops;
@@ -247,3 +258,4 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
 int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_message *message);
 void tasks_abort(ProbeEntry *probe); /* the probe is gone */
 bool task_is_running(const ProbeEntry *probe);
+int task_new_recover(ProbeEntry *probe, JobRung rung, LeaseId lease, sd_bus_message *message);

@@ -119,6 +119,9 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
         r = check_parts(probe, options, error);
         if (r < 0)
                 return r;
+        if (probe->wedge != PROBE_WEDGE_NONE && !options->recover &&
+            options->kind != LEASE_FIRMWARE_UPDATE)
+                return refuse_wedged(probe, error);
         if (!probe_entry)
                 return bus_error_setf(error, ENODEV, "Probe %s cannot be watched", probe->id);
         r = entry_new(manager, probe, options, caller, message, error, &entry);
@@ -199,13 +202,10 @@ int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_me
         return sd_bus_reply_method_return(message, NULL);
 }
 
-int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
-                 sd_bus_error *error) {
-        Manager *manager = userdata;
-        LeaseEntry *entry = lease_entry_get(manager, id);
+int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *caller,
+                              sd_bus_error *error) {
+        const LeaseEntry *entry = lease_entry_get(manager, id);
         const Lease *lease = lease_get(manager->leases, id);
-        ProbeEntry *probe = entry ? probe_entry_get(manager, entry->probe) : NULL;
-        int r;
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
@@ -215,6 +215,19 @@ int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_mes
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
         if (!(lease->parts & PROBE_PART_DEBUG))
                 return bus_error_setf(error, EINVAL, "The lease is not for the debug interface");
+        return 0;
+}
+
+int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                 sd_bus_error *error) {
+        Manager *manager = userdata;
+        LeaseEntry *entry = lease_entry_get(manager, id);
+        ProbeEntry *probe = entry ? probe_entry_get(manager, entry->probe) : NULL;
+        int r;
+
+        r = manager_check_debug_lease(manager, id, caller, error);
+        if (r < 0)
+                return r;
         if (!probe || !probe->node)
                 return bus_error_setf(error, ENODEV, "The probe is not plugged in just now");
         if (entry->opening)

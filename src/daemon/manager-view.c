@@ -119,4 +119,5 @@ const BusOps manager_ops = {
         .end_holder = manager_end_holder,
         .renew = manager_renew,
         .open = manager_open,
+        .recover = manager_recover,
 };

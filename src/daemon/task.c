@@ -21,6 +21,10 @@ static uint32_t transfer_timeout_ms(const Config *config) {
         return (uint32_t) MIN(timeout / USEC_PER_MSEC, (Usec) JOB_TRANSFER_TIMEOUT_MAX_MS);
 }
 
+/* What a rung of recovery may take beside that: the kernel gives a control request to a probe that
+ * does not answer five seconds, and tries a reset several times. */
+#define RECOVERY_TIMEOUT (30 * USEC_PER_SEC)
+
 static void task_start(Task *task);
 
 static Task *task_free(Task *task) {
@@ -60,7 +64,8 @@ static void log_not_identified(const Probe *probe, int error) {
         case -EPROTO:
         case -EIO:
                 journal_log(LOG_WARNING, MESSAGE_PROBE_NOT_ANSWERING, probe, 0, error,
-                            "Probe %s on port %s does not answer; unplug it and plug it in again",
+                            "Probe %s on port %s does not answer; try \"stlinkctl recover\", or "
+                            "unplug it and plug it in again",
                             probe->id, probe->port_path);
                 return;
         default:
@@ -68,10 +73,7 @@ static void log_not_identified(const Probe *probe, int error) {
         }
 }
 
-static void identify_done(Task *task, const JobResult *result) {
-        Manager *manager = task->probe->manager;
-        ProbeReading reading = { .mode = (ProbeMode) result->mode,
-                                 .millivolts = result->millivolts };
+void reading_from_result(const JobResult *result, ProbeReading *ret) {
         Firmware firmware = {
                 .major = result->major,
                 .jtag = result->jtag,
@@ -82,9 +84,17 @@ static void identify_done(Task *task, const JobResult *result) {
                 .has_swim = result->has_swim,
                 .has_msd = result->has_msd,
         };
+
+        *ret = (ProbeReading){ .mode = (ProbeMode) result->mode, .millivolts = result->millivolts };
+        firmware_name(&firmware, ret->firmware, sizeof(ret->firmware));
+}
+
+static void identify_done(Task *task, const JobResult *result) {
+        Manager *manager = task->probe->manager;
+        ProbeReading reading;
         int r;
 
-        firmware_name(&firmware, reading.firmware, sizeof(reading.firmware));
+        reading_from_result(result, &reading);
         if (result->error < 0)
                 log_not_identified(task_probe(task), result->error);
         r = probe_identified(manager->probes, task->probe->number, result->error, &reading,
@@ -111,7 +121,8 @@ static void reply_not_opened(Task *task, int error) {
         case -EIO:
                 (void) sd_bus_reply_method_errorf(
                         task->message, STLINKD_ERROR_NOT_ANSWERING,
-                        "Probe %s does not answer; unplug it and plug it in again", probe->id);
+                        "Probe %s does not answer; try \"stlinkctl recover %s\"", probe->id,
+                        probe->id);
                 return;
         case -EACCES:
         case -EPERM:
@@ -188,6 +199,8 @@ static void task_finish(Task *task, const JobResult *result, int *fd) {
                 identify_done(task, result);
         else if (task->kind == JOB_OPEN)
                 open_done(task, result, fd);
+        else if (task->kind == JOB_RECOVER)
+                manager_recovered(task, result);
         else
                 close_done(task, result);
         task_free(task);
@@ -214,8 +227,10 @@ static void on_job_done(Job *job, const JobResult *result, int *fd, void *userda
 static void task_start(Task *task) {
         Manager *manager = task->probe->manager;
         const Probe *probe = task_probe(task);
+        Usec timeout = manager->config->job_timeout;
         JobRequest request = {
                 .kind = task->kind,
+                .rung = task->rung,
                 .timeout_ms = transfer_timeout_ms(manager->config),
                 .product_id = probe->product_id,
                 .bus = (uint8_t) task->probe->bus,
@@ -224,8 +239,9 @@ static void task_start(Task *task) {
         int r;
 
         (void) snprintf(request.node, sizeof(request.node), "%s", probe->node);
-        r = job_new(manager->jobs, &request, task->fd, manager->config->job_timeout, on_job_done,
-                    task, &task->job);
+        if (task->kind == JOB_RECOVER)
+                timeout = usec_add(timeout, RECOVERY_TIMEOUT);
+        r = job_new(manager->jobs, &request, task->fd, timeout, on_job_done, task, &task->job);
         if (r < 0) {
                 JobResult result = { .error = r };
                 int none = -EBADF;
@@ -234,8 +250,16 @@ static void task_start(Task *task) {
         }
 }
 
-int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_message *message) {
+static void task_queue(ProbeEntry *probe, Task *task, sd_bus_message *message) {
         bool first = !task_is_running(probe);
+
+        task->message = sd_bus_message_ref(message);
+        list_append(&probe->tasks, &task->link);
+        if (first)
+                task_start(task);
+}
+
+int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_message *message) {
         Task *task = calloc(1, sizeof(*task));
 
         if (!task)
@@ -248,10 +272,19 @@ int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_mess
                         return -errno;
                 }
         }
-        task->message = sd_bus_message_ref(message);
-        list_append(&probe->tasks, &task->link);
-        if (first)
-                task_start(task);
+        task_queue(probe, task, message);
+        return 0;
+}
+
+int task_new_recover(ProbeEntry *probe, JobRung rung, LeaseId lease, sd_bus_message *message) {
+        Task *task = calloc(1, sizeof(*task));
+
+        if (!task)
+                return -ENOMEM;
+        *task = (Task){
+                .probe = probe, .kind = JOB_RECOVER, .rung = rung, .lease = lease, .fd = -EBADF
+        };
+        task_queue(probe, task, message);
         return 0;
 }
 

@@ -25,11 +25,22 @@ typedef enum JobKind {
         JOB_CLOSE,    /* with an fd: take all rights from that open file and end its claim, nobody
                        * else's. Without: take the debug interface from whoever has claimed it.
                        * Then give the kernel drivers back */
+        JOB_RECOVER,  /* a rung, then what JOB_IDENTIFY sends, which is the proof that it helped */
         _JOB_KIND_MAX,
 } JobKind;
 
+/* What can be done through its node to a probe that does not answer, from the gentlest on. */
+typedef enum JobRung {
+        JOB_RUNG_CHECK, /* nothing: see whether it answers */
+        JOB_RUNG_DRAIN, /* end the halts of its pipes and throw away what waits in them */
+        JOB_RUNG_CLAIM, /* take the debug interface from whoever has it, then set it up anew */
+        JOB_RUNG_RESET, /* reset its port. With -ENODEV it re-enumerates */
+        _JOB_RUNG_MAX,
+} JobRung;
+
 typedef struct JobRequest {
         uint32_t kind;       /* JobKind */
+        uint32_t rung;       /* JobRung, with JOB_RECOVER */
         uint32_t timeout_ms; /* for one USB transfer, up to 60000; 0: 1000 */
         uint16_t product_id; /* as udev said */
         uint8_t bus, device; /* numbers of the node */

@@ -87,6 +87,16 @@ int node_release(int fd, unsigned interface) {
         return r == -EINVAL ? 0 : r; /* not claimed by this file */
 }
 
+int node_set_up(int fd, unsigned interface) {
+        struct usbdevfs_setinterface argument = { .interface = interface };
+
+        return node_ioctl(fd, USBDEVFS_SETINTERFACE, &argument);
+}
+
+int node_reset(int fd) {
+        return node_ioctl(fd, USBDEVFS_RESET, NULL);
+}
+
 int node_limit(int fd, uint32_t mask) {
         return node_ioctl(fd, USBDEVFS_DROP_PRIVILEGES, &mask);
 }

@@ -30,6 +30,13 @@ int node_claim(int fd, unsigned interface);
 /* Give up a claim that was made through this open file; nothing happens when there is none. */
 int node_release(int fd, unsigned interface);
 
+/* Set an interface that this file has claimed up anew: its endpoints begin at the beginning. */
+int node_set_up(int fd, unsigned interface);
+
+/* Reset the port. Claims stay; -ENODEV when the device came back as another one, or not at all.
+ * Can take seconds. */
+int node_reset(int fd);
+
 /* Limit this open file, and all copies of its descriptor, to claiming the interfaces in mask, for
  * good: no driver is detached, no other interface claimed through it any more. */
 int node_limit(int fd, uint32_t mask);

@@ -37,21 +37,10 @@ static void worker_report(const ProbeInfo *info, ProbeMode mode, JobResult *resu
         result->commands = info->commands;
 }
 
-static int worker_identify(const JobRequest *request, int cancel_fd, JobResult *result) {
-        _cleanup_(transport_freep) Transport *transport = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        UsbOptions options = { .timeout_ms = request->timeout_ms,
-                               .cancel_fd = cancel_fd,
-                               .claim_budget = CLAIM_BUDGET };
+/* Ask the probe what it is, through a transport that was just made. */
+static int worker_ask(Transport *transport, JobResult *result) {
         Session session;
         int r;
-
-        r = worker_open_node(request, &fd);
-        if (r < 0)
-                return r;
-        r = transport_libusb_new(fd, &options, &transport);
-        if (r < 0)
-                return r;
 
         session_init(&session, &(SessionOptions){});
         session_begin(&session, SESSION_IDENTIFY);
@@ -64,6 +53,21 @@ static int worker_identify(const JobRequest *request, int cancel_fd, JobResult *
         }
         result->claimed_us = (uint32_t) MIN(transport_libusb_longest_claim(transport), UINT32_MAX);
         return r;
+}
+
+static int worker_identify(const JobRequest *request, int cancel_fd, JobResult *result) {
+        _cleanup_(transport_freep) Transport *transport = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        UsbOptions options = { .timeout_ms = request->timeout_ms,
+                               .cancel_fd = cancel_fd,
+                               .claim_budget = CLAIM_BUDGET };
+        int r;
+
+        r = worker_open_node(request, &fd);
+        if (r < 0)
+                return r;
+        r = transport_libusb_new(fd, &options, &transport);
+        return r < 0 ? r : worker_ask(transport, result);
 }
 
 /* Take the debug interface from a kernel driver, which is no use to anybody who debugs; but not
@@ -79,6 +83,61 @@ static int worker_evict_driver(int fd) {
         if (strcmp(driver, "usbfs") == 0)
                 return -EBUSY;
         return node_detach(fd, DEBUG_INTERFACE);
+}
+
+/* --- recovery ----------------------------------------------------------------------------- */
+
+/* What a rung does to the node, before the debug interface is claimed. */
+static int rung_before_claim(int fd, uint32_t rung) {
+        int r = 0;
+
+        if (rung == JOB_RUNG_CLAIM || rung == JOB_RUNG_RESET)
+                r = node_detach(fd, DEBUG_INTERFACE);
+        if (r >= 0 && rung == JOB_RUNG_RESET)
+                r = node_reset(fd);
+        return r;
+}
+
+/* What it does through the claim. A probe that is beyond this does not answer afterwards either,
+ * which is what counts. */
+static void rung_after_claim(Transport *transport, int fd, uint32_t rung) {
+        if (rung == JOB_RUNG_CLAIM)
+                (void) node_set_up(fd, DEBUG_INTERFACE);
+        if (rung < JOB_RUNG_DRAIN)
+                return;
+        (void) transport->ops->clear_halt(transport, /* in= */ false);
+        (void) transport->ops->clear_halt(transport, /* in= */ true);
+        (void) transport_drain(transport);
+}
+
+static int climb_rung(const JobRequest *request, int fd, int cancel_fd, JobResult *result) {
+        _cleanup_(transport_freep) Transport *transport = NULL;
+        UsbOptions options = { .timeout_ms = request->timeout_ms, .cancel_fd = cancel_fd };
+        int r;
+
+        r = rung_before_claim(fd, request->rung);
+        if (r >= 0)
+                r = worker_evict_driver(fd); /* a reset gives the kernel's driver back */
+        if (r >= 0)
+                r = transport_libusb_new(fd, &options, &transport);
+        if (r < 0)
+                return r;
+        rung_after_claim(transport, fd, request->rung);
+        return worker_ask(transport, result);
+}
+
+static int worker_recover(const JobRequest *request, int cancel_fd, JobResult *result) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (request->rung >= _JOB_RUNG_MAX)
+                return -EINVAL;
+        r = worker_open_node(request, &fd);
+        if (r < 0)
+                return r;
+        r = climb_rung(request, fd, cancel_fd, result);
+        (void) node_attach(fd, DEBUG_INTERFACE);
+        return r;
 }
 
 static int worker_open(const JobRequest *request, int *ret_fd) {
@@ -137,6 +196,9 @@ void worker_run(const JobRequest *request, int fd, int cancel_fd, JobResult *res
                 break;
         case JOB_CLOSE:
                 result->error = worker_close(request, fd);
+                break;
+        case JOB_RECOVER:
+                result->error = worker_recover(request, cancel_fd, result);
                 break;
         default:
                 result->error = -EINVAL;

@@ -131,7 +131,7 @@ Leases are cooperative here: a program that takes none is seen, but not stopped.
 tell 'probe a' 'clear Holders' 'clear Leases' 'set State not-answering' 'set Firmware ' \
         'set TargetVoltage -1'
 ctl
-check_match "a silent probe is to be plugged in again" 'Next: unplug it and plug it in again$' "$out"
+check_match "a silent probe is to be plugged in again" 'Next: bring it back: +stlinkctl recover$' "$out"
 check_no_match "what is not known is not shown" 'Firmware|Target' "$out"
 tell 'set State switching' 'set Node ' 'set TargetVoltage 0'
 ctl

@@ -17,7 +17,9 @@ typedef enum Act {
         USE,    /* probe, used, claimed */
         LEASE,  /* probe, leased, wanted */
         READ,   /* probe, error */
-        WAIT,   /* time passes */
+        CHECK,  /* it was asked again: error */
+        GIVE_UP,
+        WAIT, /* time passes */
 } Act;
 
 typedef struct Step {
@@ -30,6 +32,7 @@ typedef struct Step {
         unsigned ms;
         const char *changes;
         const char *state; /* NULL: not looked at */
+        const char *wedge; /* likewise */
 } Step;
 
 #define S1          "066DFF495177514867161616"
@@ -82,6 +85,10 @@ static int take(ProbeTable *table, const Step *step, Usec now, ProbeChanges *cha
                 return probe_set_leased(table, step->probe, step->a, step->b, changes);
         case READ:
                 return probe_identified(table, step->probe, step->error, &reading, changes);
+        case CHECK:
+                return probe_checked(table, step->probe, step->error, &reading, changes);
+        case GIVE_UP:
+                return probe_give_up(table, step->probe, changes);
         default:
                 return probe_elapse(table, now, changes);
         }
@@ -110,6 +117,8 @@ static void play(const Step *steps) {
                                       "step %zu: state %s, not %s", i,
                                       probe_state_to_string(probe->state), step->state);
                 }
+                if (step->wedge)
+                        ck_assert_str_eq(probe_wedge_to_string(probe->wedge), step->wedge);
                 probe_changes_clear(&changes);
         }
         probe_table_free(table);
@@ -224,6 +233,38 @@ START_TEST(test_leased_probe_never_comes_back) {
                 { UNPLUG, .port = "1-1", .changes = "D1 *1", .state = "switching" },
                 { WAIT, .ms = 4999, .changes = "", .state = "switching" },
                 { WAIT, .ms = 1, .changes = "-" S1 " x1" },
+                END,
+        });
+}
+END_TEST
+
+/* The mark of a probe that is stuck outlives those who hold it, and nothing else. */
+START_TEST(test_wedge) {
+        play((const Step[]){
+                PLUG_1(S1),
+                { USE, 1, .changes = "I1" },
+                { READ, 1, .changes = "+" S1, .state = "free", .wedge = "none" },
+                { GIVE_UP, 1, .changes = "", .wedge = "none" },
+                { LEASE, 1, .a = true, .changes = "*1" },
+                { CHECK, 1, .error = -EBUSY, .changes = "", .wedge = "none" },
+                { CHECK, 1, .error = -ETIMEDOUT, .changes = "*1", .state = "leased",
+                  .wedge = "silent" },
+                { CHECK, 1, .error = -EIO, .changes = "", .wedge = "silent" },
+                { CHECK, 1, .error = -EBUSY, .changes = "", .wedge = "silent" },
+                { GIVE_UP, 1, .changes = "*1", .wedge = "needs-replug" },
+                { CHECK, 1, .error = -EPROTO, .changes = "", .wedge = "needs-replug" },
+                { CHECK, 1, .changes = "*1", .state = "leased", .wedge = "none" },
+                { CHECK, 1, .error = -ETIMEDOUT, .changes = "*1", .wedge = "silent" },
+                { LEASE, 1, .changes = "I1 *1", .state = "identifying", .wedge = "silent" },
+                { READ, 1, .error = -ETIMEDOUT, .changes = "*1", .state = "not-answering" },
+                { GIVE_UP, 1, .changes = "*1", .wedge = "needs-replug" },
+                { USE, 1, .a = true, .changes = "*1", .state = "in-use", .wedge = "needs-replug" },
+                { USE, 1, .changes = "I1 *1" }, /* perhaps he has brought it back */
+                { READ, 1, .changes = "*1", .state = "free", .wedge = "none" },
+                { LEASE, 1, .a = true, .changes = "*1" },
+                { CHECK, 1, .error = -ETIMEDOUT, .changes = "*1", .wedge = "silent" },
+                { UNPLUG, .port = "1-1", .changes = "D1 *1", .wedge = "none" },
+                { CHECK, 1, .error = -ETIMEDOUT, .changes = "", .wedge = "none" },
                 END,
         });
 }
@@ -469,6 +510,7 @@ int main(void) {
         tcase_add_test(tcase, test_in_use_at_plug_in);
         tcase_add_test(tcase, test_opened_while_being_read);
         tcase_add_test(tcase, test_not_answering);
+        tcase_add_test(tcase, test_wedge);
         tcase_add_test(tcase, test_cannot_be_asked);
         tcase_add_test(tcase, test_leased_probe_switches_mode);
         tcase_add_test(tcase, test_leased_probe_never_comes_back);

@@ -117,6 +117,9 @@ START_TEST(bad_requests) {
         request = request_make(JOB_IDENTIFY, 250, 250);
         request.kind = _JOB_KIND_MAX;
         ck_assert_int_eq(ask(&request, sizeof(request), -EBADF, NULL), -EINVAL);
+        request.kind = JOB_RECOVER;
+        request.rung = _JOB_RUNG_MAX;
+        ck_assert_int_eq(ask(&request, sizeof(request), -EBADF, NULL), -EINVAL);
         request.kind = UINT32_MAX;
         ck_assert_int_eq(ask(&request, sizeof(request), -EBADF, NULL), -EINVAL);
 }

@@ -14,7 +14,7 @@ start_daemon '[Probes]' 'JobTimeout=2s'
 check_soon "the healthy probe is identified" 10 is $two free
 check "status answers while the other hangs" ctl status
 check_soon "the wedged probe is given up" 30 is $one not-answering
-check_match "the log says what to do" 'does not answer; unplug it' "$(cat "$scratch/daemon.log")"
+check_match "the log says what to do" 'does not answer; try "stlinkctl recover", or unplug it' "$(cat "$scratch/daemon.log")"
 check_soon "no worker is left" 10 no_worker
 ends_badly "connect to it fails in time" "$TOP_BUILDDIR/stlinkctl" connect $one
 check_soon "no worker is left after that" 20 no_worker

@@ -6,14 +6,14 @@ function __stlinkctl_probes
 end
 
 function __stlinkctl_takes_lease
-    __fish_seen_subcommand_from run connect reset halt resume read write lock
+    __fish_seen_subcommand_from run connect reset halt resume read write lock recover
 end
 
 function __stlinkctl_takes_target
     __fish_seen_subcommand_from connect reset halt resume read write
 end
 
-set -l verbs status list monitor run connect reset halt resume read write lock unlock renew tty leases doctor explain release
+set -l verbs status list monitor run connect reset halt resume read write lock unlock renew recover tty leases doctor explain release
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -28,12 +28,13 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a write -d 'W
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a lock -d 'Take a lease for the shell'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d 'Give such a lease back'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a recover -d 'Bring a probe back that does not answer'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a doctor -d 'Examine a probe and its target'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a release -d 'Give it back, or get it back from somebody'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume lock unlock renew tty release" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume lock unlock renew recover tty release" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
 complete -c stlinkctl -n "__fish_seen_subcommand_from list leases" -l no-legend -d 'Print no headings'

@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A probe that is stuck is brought back as far as programs can, others are told meanwhile rather
+# than left to hang, and a fault at any moment ends in a clear word.
+# deadline: 400
+# shellcheck source=daemon.sh
+. "$(dirname "$0")/daemon.sh"
+enter_world v2:mode=mass,serial=066DFF000000000000000001 v2-1:serial=066DFF000000000000000002
+one=066DFF000000000000000001 two=066DFF000000000000000002
+start_daemon '[Probes]' 'JobTimeout=2s'
+check_soon "the probes are there" 20 eval "is $one free && is $two free"
+
+wedge() { # ID: what the daemon marks it with
+        field "$1" wedge
+}
+re_plug() { # NUMBER ID: and well again
+        sim unplug "$1"
+        check_soon "unplugged" 10 is "$2" gone
+        sim set "$1" state=ok
+        sim plug "$1"
+        check_soon "well after a re-plug" 20 is "$2" free
+}
+
+run ctl recover $one
+check_equal "a healthy probe needs nothing" 0 "$status"
+check_match "which is said" 'Nothing is wrong with it: firmware V2J37S7' "$output"
+check_equal "one rung was enough" 1 "$(grep -c '^  ' <<<"$output")"
+check_soon "and it is free" 10 is $one free
+
+# Stuck until its port is reset.
+sim unplug 1
+sim set 1 state=wedged
+sim plug 1
+check_soon "a wedged probe is given up" 30 is $one not-answering
+check_equal "it is marked" silent "$(wedge $one)"
+check_match "status says what to do" 'bring it back: +stlinkctl recover 1-1$' "$(ctl status $one)"
+run timeout 10 "$TOP_BUILDDIR/stlinkctl" run --probe $one --wait -- true
+check_equal "run refuses it in seconds" 120 "$status"
+check_match "and says what to do" 'does not answer. Try "stlinkctl recover' "$output"
+run timeout 10 "$TOP_BUILDDIR/stlinkctl" connect $one
+check_equal "so does connect" 7 "$status"
+run ctl recover $one
+check_equal "it can be recovered" 0 "$status"
+check_match "by a reset" 'reset its USB port +it answers' "$output"
+check_match "after gentler steps" 'clear its pipes +no answer' "$output"
+check_match "with proof" 'It is back: firmware V2J37S7' "$output"
+check_no_match "and no further step" 'switch its port' "$output"
+check_soon "it is free again" 10 is $one free
+check_equal "and the mark is gone" none "$(wedge $one)"
+check "it can be used" ctl run --probe $one -- st-info --probe
+
+# A stall needs less than that.
+sim set 1 stall-at=2
+run ctl recover $one
+check_equal "a halted pipe" 0 "$status"
+check_no_match "takes no reset" 'reset' "$output"
+
+# Stuck until somebody pulls the plug.
+sim set 2 state=wedged-until-replug
+check_equal "nobody knows yet" none "$(wedge $two)"
+spawn other "$TOP_BUILDDIR/stlinkctl" recover $two
+check_soon "while somebody tries, it is leased" 10 is $two leased
+check_soon "and marked" 30 eval "[ \"\$(wedge $two)\" = silent ]"
+check "status answers meanwhile" timeout 5 "$TOP_BUILDDIR/stlinkctl" status
+wait "$spawned"
+check_equal "the ladder ends in vain" 7 $?
+check_match "and says what is left to do" 'Unplug it from port 1-2 and plug it in again' "$(cat "$scratch/other.log")"
+check_match "no other step helped" 'reset its USB port +no answer' "$(cat "$scratch/other.log")"
+check_equal "others are told" needs-replug "$(wedge $two)"
+check_match "by run" 'nothing but a re-plug helps' "$(ctl run --probe $two -- true 2>&1)"
+check_match "and by the daemon" 'does not answer, whatever was tried' "$(cat "$scratch/daemon.log")"
+run ctl recover --json $two
+check_equal "as JSON" 7 "$status"
+check_match "with each step" '"step": *"reset"' "$output"
+check_match "and the end" '"outcome": *"needs-replug"' "$output"
+re_plug 2 $two
+check_equal "and unmarked" none "$(wedge $two)"
+
+# Not when somebody works with it.
+spawn holder "$TOP_BUILDDIR/stlinkctl" run --probe $one -- sleep 300
+check_soon "somebody has it" 10 is $one leased
+run ctl recover --wait=0 $one
+check_equal "then it is left alone" 4 "$status"
+kill "$spawned"
+check_soon "free again" 10 is $one free
+exec 9<>"$(field $one node)"
+check_soon "somebody has it open without a lease" 10 is $one in-use
+sim set 1 state=wedged
+run ctl recover $one
+check_equal "then nothing is forced either" 4 "$status"
+check_match "and he is named" "open in .* \(pid $$\)" "$output"
+exec 9>&-
+check_soon "gone" 20 eval "! is $one in-use"
+run ctl recover $one
+check_equal "then it is" 0 "$status"
+
+# One's own lease will do.
+number=$(ctl lock $one --pid=$$)
+sim set 1 state=wedged
+run ctl recover $one
+check_equal "under a lease of one's own" 0 "$status"
+check "which stays" ctl unlock "$number"
+
+# A fault at every transfer.
+transfers=$(counter 1 transfers)
+ctl recover $one >/dev/null
+transfers=$(($(counter 1 transfers) - transfers))
+check_match "there are transfers to fail" '^[1-9]' "$transfers"
+for fault in unplug-at stall-at wedge-at pulled-out-while-wedged; do
+        for ((k = 1; k <= transfers + 1; k++)); do
+                case $fault in
+                pulled*) sim set 1 state=wedged && sim set 1 unplug-at=$k ;;
+                *) sim set 1 $fault=$k ;;
+                esac
+                run timeout -s KILL 60 "$TOP_BUILDDIR/stlinkctl" recover $one
+                case $status in
+                0 | 3 | 7) ;;
+                *) fail "$fault=$k ends in a clear word" "status $status: $output" ;;
+                esac
+                wait_until 30 no_worker || fail "$fault=$k leaves no worker"
+                is $one gone || sim unplug 1
+                wait_until 20 is $one gone || fail "$fault=$k: unplugged" "$(ctl status $one)"
+                for setting in unplug-at=0 stall-at=0 wedge-at=0 state=ok; do sim set 1 $setting; done
+                sim plug 1
+                wait_until 30 is $one free || fail "$fault=$k: usable afterwards" "$(ctl status $one)"
+        done
+        ok "$fault at each of $transfers transfers ends in a clear word, and the probe is usable"
+done
+stop_daemon
+finish
