@@ -14,24 +14,6 @@ struct ProbeTable {
         Usec away;
 };
 
-static const char *const probe_state_table[] = {
-        [PROBE_IDENTIFYING] = "identifying",
-        [PROBE_FREE] = "free",
-        [PROBE_IN_USE] = "in-use",
-        [PROBE_CLAIMED] = "claimed",
-        [PROBE_LEASED] = "leased",
-        [PROBE_SWITCHING] = "switching",
-        [PROBE_NOT_ANSWERING] = "not-answering",
-};
-DEFINE_STRING_TABLE(probe_state, ProbeState)
-
-static const char *const probe_wedge_table[] = {
-        [PROBE_WEDGE_NONE] = "none",
-        [PROBE_WEDGE_SILENT] = "silent",
-        [PROBE_WEDGE_REPLUG] = "needs-replug",
-};
-DEFINE_STRING_TABLE(probe_wedge, ProbeWedge)
-
 /* --- changes ----------------------------------------------------------------------------- */
 
 void probe_changes_clear(ProbeChanges *changes) {
@@ -71,10 +53,6 @@ static bool is_shown(const Probe *probe) {
         return probe->plugged || probe->wanted;
 }
 
-static bool is_identifying(const Probe *probe) {
-        return probe->reading_now || !probe->watched;
-}
-
 static ProbeState find_state(const Probe *probe) {
         if (!probe->plugged)
                 return PROBE_SWITCHING;
@@ -84,7 +62,7 @@ static ProbeState find_state(const Probe *probe) {
                 return PROBE_CLAIMED;
         if (probe->used)
                 return PROBE_IN_USE;
-        if (is_identifying(probe))
+        if (probe->reading_now || !probe->watched)
                 return PROBE_IDENTIFYING;
         return probe->wedge != PROBE_WEDGE_NONE ? PROBE_NOT_ANSWERING : PROBE_FREE;
 }
@@ -540,19 +518,20 @@ static void probe_judge(Probe *probe, int error) {
                 probe->wedge = PROBE_WEDGE_SILENT;
 }
 
-int probe_identified(ProbeTable *table, uint32_t number, int error, const ProbeReading *reading,
-                     ProbeChanges *changes) {
+/* asked: by us, after IDENTIFY, rather than under a lease. */
+static int take_answer(ProbeTable *table, uint32_t number, bool asked, int error,
+                       const ProbeReading *reading, ProbeChanges *changes) {
         Probe *probe = NULL;
         Probe before;
         int r;
 
         r = table_prepare(table, number, changes, &probe);
-        if (r < 0)
+        if (r < 0 ||
+            !(asked ? probe->reading_now : probe->plugged && (error == 0 || is_silence(error))))
                 return r;
-        if (!probe->reading_now)
-                return 0;
         before = *probe;
-        probe->reading_now = false;
+        if (asked)
+                probe->reading_now = false;
         probe->reading_done = error == 0;
         probe_judge(probe, error);
         if (error == 0)
@@ -561,24 +540,14 @@ int probe_identified(ProbeTable *table, uint32_t number, int error, const ProbeR
         return 0;
 }
 
+int probe_identified(ProbeTable *table, uint32_t number, int error, const ProbeReading *reading,
+                     ProbeChanges *changes) {
+        return take_answer(table, number, /* asked= */ true, error, reading, changes);
+}
+
 int probe_checked(ProbeTable *table, uint32_t number, int error, const ProbeReading *reading,
                   ProbeChanges *changes) {
-        Probe *probe = NULL;
-        Probe before;
-        int r;
-
-        r = table_prepare(table, number, changes, &probe);
-        if (r < 0)
-                return r;
-        if (!probe->plugged || (error != 0 && !is_silence(error)))
-                return 0;
-        before = *probe;
-        probe->reading_done = error == 0;
-        if (error == 0)
-                probe->reading = *reading;
-        probe_judge(probe, error);
-        table_settle(table, &before, probe, 0, changes);
-        return 0;
+        return take_answer(table, number, /* asked= */ false, error, reading, changes);
 }
 
 int probe_give_up(ProbeTable *table, uint32_t number, ProbeChanges *changes) {
@@ -587,10 +556,8 @@ int probe_give_up(ProbeTable *table, uint32_t number, ProbeChanges *changes) {
         int r;
 
         r = table_prepare(table, number, changes, &probe);
-        if (r < 0)
+        if (r < 0 || probe->wedge == PROBE_WEDGE_NONE)
                 return r;
-        if (probe->wedge == PROBE_WEDGE_NONE)
-                return 0;
         before = *probe;
         probe->wedge = PROBE_WEDGE_REPLUG;
         table_settle(table, &before, probe, 0, changes);
