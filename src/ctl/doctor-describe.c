@@ -16,6 +16,8 @@ static Row *add(Rows *rows, const char *check, const char *level) {
         Row *row = rows_add(rows);
 
         row_set_string(row, "check", check);
+        if (strcmp(check, "usb") == 0 || strcmp(check, "swd") == 0)
+                row_set_text(row, "check", "%s", check[0] == 'u' ? "USB" : "SWD");
         row_set_string(row, "level", level);
         return row;
 }
