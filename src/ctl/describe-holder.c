@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,7 +67,25 @@ static void add_ports(Clauses *clauses, const HolderView *holder) {
                 add(clauses, "nobody connected");
 }
 
-static void set_texts(Row *row, const HolderView *holder) {
+/* Who talks to the probe, and who only has it open */
+static void add_traffic(Clauses *clauses, const HolderView *holder, const Listener *listener) {
+        const Traffic *traffic = &holder->traffic;
+        char ago[FORMAT_USEC_MAX];
+
+        if (!traffic->known || parts_is_beside(holder))
+                return;
+        if (traffic->transfers == 0) {
+                add(clauses, "has not talked to it");
+                return;
+        }
+        format_usec(ago, sizeof(ago),
+                    listener->now.boottime > traffic->last ? listener->now.boottime - traffic->last
+                                                           : 0);
+        add(clauses, "%" PRIu64 " transfer%s, the last %s ago", traffic->transfers,
+            traffic->transfers == 1 ? "" : "s", ago);
+}
+
+static void set_texts(Row *row, const HolderView *holder, const Listener *listener) {
         const char *since = row_get_text(row, "since");
         Clauses clauses = {};
 
@@ -77,6 +96,7 @@ static void set_texts(Row *row, const HolderView *holder) {
                      : holder->lease         ? ", under the lease"
                      : holder->claimed       ? ", claimed"
                                              : ", open only");
+        add_traffic(&clauses, holder, listener);
         add_origin(&clauses, holder);
         add_ports(&clauses, holder);
         if (holder->orphaned == ORPHANED_YES)
@@ -95,6 +115,18 @@ static void set_verdict(Row *row, const HolderView *holder) {
         row_set_list(row, "ports", holder->ports);
         row_set_integer(row, "clients", holder->clients);
         row_set_boolean(row, "orphaned", holder->orphaned == ORPHANED_YES);
+}
+
+static void set_traffic(Row *row, const HolderView *holder, const Listener *listener) {
+        if (!holder->traffic.known) {
+                row_set_none(row, "requests");
+                row_set_none(row, "transfers");
+                row_set_none(row, "last_use");
+                return;
+        }
+        row_set_integer(row, "requests", (int64_t) holder->traffic.requests);
+        row_set_integer(row, "transfers", (int64_t) holder->traffic.transfers);
+        describe_moment(row, "last_use", listener, listener->now.boottime, holder->traffic.last);
 }
 
 void describe_holder(Rows *rows, const HolderView *holder, const Listener *listener) {
@@ -122,7 +154,8 @@ void describe_holder(Rows *rows, const HolderView *holder, const Listener *liste
         row_set_string(row, "seen", holder->seen);
         describe_moment(row, "since", listener, listener->now.boottime, holder->since);
         set_verdict(row, holder);
-        set_texts(row, holder);
+        set_traffic(row, holder, listener);
+        set_texts(row, holder, listener);
         if (listener->full)
                 row_set_text(row, "full", "called as: %s",
                              holder->cmdline ? holder->cmdline : "(not for you to see)");

@@ -118,6 +118,13 @@ static int read_orphaned(sd_bus_message *message, void *member) {
         return r;
 }
 
+static int read_requests(sd_bus_message *message, void *member) {
+        Traffic *traffic = container_of((uint64_t *) member, Traffic, requests);
+
+        traffic->known = true;
+        return sd_bus_message_read_basic(message, 't', &traffic->requests);
+}
+
 static const Property holder_table[] = {
         { "Pid", "u", offsetof(HolderView, pid) },
         { "Started", "t", offsetof(HolderView, started) },
@@ -128,6 +135,9 @@ static const Property holder_table[] = {
         { "Ports", "aq", offsetof(HolderView, ports), read_ports },
         { "Clients", "u", offsetof(HolderView, clients) },
         { "Orphaned", "b", offsetof(HolderView, orphaned), read_orphaned },
+        { "Requests", "t", offsetof(HolderView, traffic.requests), read_requests },
+        { "Transfers", "t", offsetof(HolderView, traffic.transfers) },
+        { "LastUse", "t", offsetof(HolderView, traffic.last) },
         { "Uid", "u", offsetof(HolderView, uid) },
         { "User", "s", offsetof(HolderView, user) },
         { "Command", "s", offsetof(HolderView, command) },

@@ -20,6 +20,13 @@ typedef enum Orphaned {
         ORPHANED_YES,
 } Orphaned;
 
+/* How much a program has asked of the probe; only GetHolders tells. */
+typedef struct Traffic {
+        uint64_t requests, transfers;
+        Usec last;  /* CLOCK_BOOTTIME; 0: never */
+        bool known; /* where the kernel counts it */
+} Traffic;
+
 typedef struct HolderView {
         uint32_t pid, uid;
         char *user, *command, *exe, *cmdline, *unit, *cgroup, *session, *terminal, *container,
@@ -32,6 +39,7 @@ typedef struct HolderView {
         char *part, *device; /* what it has open; NULL: not said, then it is the node */
         Usec since;          /* CLOCK_BOOTTIME; 0: not said */
         bool claimed;
+        Traffic traffic;
 } HolderView;
 
 typedef struct PartView {

@@ -24,7 +24,6 @@
  *                               and as a 32-bit program
  *   stranger flap NODE          claim interface 0 and release it, for ever
  *   stranger storm BUS          open every node of a bus in a tight loop, until SIGTERM
- *   stranger block NODE         transfer on the descriptor that it got as stdin, until that fails
  *
  * What came of it is written to stdout. */
 
@@ -246,34 +245,6 @@ static int storm(const char *bus) {
         return 0;
 }
 
-/* Wait for an answer that never comes: the probe says something only when it was asked. */
-static int block(void) {
-        unsigned interface = 0;
-        char buffer[64];
-        struct usbdevfs_bulktransfer bulk = { .ep = 0x81, .len = sizeof(buffer), .data = buffer };
-
-        if (ioctl(STDIN_FILENO, USBDEVFS_CLAIMINTERFACE, &interface) < 0)
-                die("claim");
-        printf("claimed\n");
-        fflush(stdout);
-        if (ioctl(STDIN_FILENO, USBDEVFS_BULK, &bulk) >= 0)
-                return 3;
-        printf("transfer: %s\n", strerrorname_np(errno));
-        for (int i = 0; i < 100; i++) {
-                usleep(20000);
-                if (ioctl(STDIN_FILENO, USBDEVFS_CLAIMINTERFACE, &interface) >= 0 ||
-                    ioctl(STDIN_FILENO, USBDEVFS_BULK, &bulk) >= 0)
-                        return 3;
-        }
-        printf("claim: %s\n", ioctl(STDIN_FILENO, USBDEVFS_CLAIMINTERFACE, &interface) < 0
-                                      ? strerrorname_np(errno)
-                                      : "passed");
-        printf("reset: %s\n",
-               ioctl(STDIN_FILENO, USBDEVFS_RESET, NULL) < 0 ? strerrorname_np(errno) : "passed");
-        fflush(stdout);
-        return 0;
-}
-
 int main(int argc, char *argv[]) {
         if (argc == 4 && strcmp(argv[1], "try") == 0)
                 return try(argv[2], (unsigned) atoi(argv[3]));
@@ -281,8 +252,6 @@ int main(int argc, char *argv[]) {
                 flap(argv[2]);
         if (argc == 3 && strcmp(argv[1], "storm") == 0)
                 return storm(argv[2]);
-        if (argc == 2 && strcmp(argv[1], "block") == 0)
-                return block();
-        fprintf(stderr, "usage: stranger try NODE COUNT | flap NODE | storm BUS | block <&NODE\n");
+        fprintf(stderr, "usage: stranger try NODE COUNT | flap NODE | storm BUS\n");
         return 2;
 }

@@ -6,7 +6,7 @@
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
-crashes=5
+crashes=3
 pid_of_daemon() {
         property stlinkd MainPID
 }

@@ -26,7 +26,7 @@ check "without a lease root opens the node" eval "true <>$node"
 exec 8<>"$node" # a descriptor from before the lease
 spawn holder stlinkctl run -- bash -c "exec 8>&-; $(declare -f openocd_here)
         openocd_here -c init -c 'dump_image $scratch/first 0x08000000 0x2000' \
-                -c 'sleep 15000' -c 'dump_image $scratch/second 0x08000000 0x2000' -c shutdown"
+                -c 'while { ![file exists $scratch/enough] } { sleep 100 }' -c 'dump_image $scratch/second 0x08000000 0x2000' -c shutdown"
 holder=$spawned
 check_soon "a program works under a lease" 60 test -s "$scratch/first"
 run eval "true <>$node"
@@ -42,6 +42,10 @@ run lsusb -v -d 0483:374b
 check_match "lsusb -v cannot read strings" "Couldn't open device" "$output"
 run python3 -c 'import fcntl; fcntl.ioctl(8, 0x5514)' # USBDEVFS_RESET
 check_match "a reset by an old descriptor is refused" 'Device or resource busy' "$output"
+run stlinkctl status
+check_match "status shows who talks to the probe" '[0-9]+ transfers, the last .* ago' "$output"
+check_match "and who only has it open" 'has not talked to it' "$output"
+touch "$scratch/enough"
 wait "$holder"
 check_equal "the holder ends well" 0 "$?"
 check_no_match "and met no error" '^Error' "$(cat "$scratch/holder.log")"
