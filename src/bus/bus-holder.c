@@ -155,7 +155,7 @@ int bus_get_holders(sd_bus_message *message, void *userdata, sd_bus_error *error
                              &see_all, error);
         if (r < 0)
                 return r;
-        r = bus_caller_read(message, &caller, error);
+        r = bus_caller_read(view->bus, message, &caller, error);
         if (r < 0)
                 return r;
         if (see_all) {
@@ -207,7 +207,7 @@ int bus_end_holder(sd_bus_message *message, void *userdata, sd_bus_error *error)
         if (r >= 0)
                 r = bus_options_read(message, NULL, 0, NULL, error);
         if (r >= 0)
-                r = bus_caller_read(message, &caller, error);
+                r = bus_caller_read(view->bus, message, &caller, error);
         if (r < 0)
                 return r;
         if (!find_holder(view, pid, started, &holder))

@@ -33,7 +33,17 @@ typedef struct LeaseView {
         uint64_t requested, granted, expires, deadline;
 } LeaseView;
 
+/* Who called lately. What the bus says of a connection never changes, and it gives no name twice.
+ */
+typedef struct KnownCaller {
+        char name[32];
+        uid_t uid;
+        pid_t pid;
+} KnownCaller;
+
 struct Bus {
+        KnownCaller known[16];
+        size_t next_known;
         sd_bus *connection;
         const BusOps *ops;
         void *userdata;
@@ -42,6 +52,7 @@ struct Bus {
         size_t n_slots;
         sd_event_source *flush;
         List dirty; /* objects with a PropertiesChanged to come */
+        void *dirty_by_path;
         ProbeView probe_view;
         LeaseView lease_view;
 };
@@ -65,7 +76,7 @@ int bus_probe_path(const char *id, char **ret);
 void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]);
 
 /* Who sent this; -EACCES, with error filled in, when the bus does not say. */
-int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error);
+int bus_caller_read(Bus *bus, sd_bus_message *message, BusCaller *ret, sd_bus_error *error);
 
 /* Whether the caller may do something to a probe: polkit says so, or the daemon where there is no
  * polkit. 1: he may. 0: polkit is being asked; the method returns 1, and is called again with the

@@ -141,7 +141,7 @@ static int call(Bus *bus, LeaseOperation operation, LeaseId id, sd_bus_message *
         r = bus_options_read(message, NULL, 0, NULL, error);
         if (r < 0)
                 return r;
-        r = bus_caller_read(message, &caller, error);
+        r = bus_caller_read(bus, message, &caller, error);
         if (r < 0)
                 return r;
         r = operation(bus->userdata, id, &caller, message, error);
@@ -225,7 +225,7 @@ static int take_back(sd_bus_message *message, LeaseView *view, bool force, sd_bu
         r = bus_options_read(message, revoke_options,
                              force ? ELEMENTSOF(revoke_options) : N_ASK_OPTIONS, &options, error);
         if (r >= 0)
-                r = bus_caller_read(message, &caller, error);
+                r = bus_caller_read(bus, message, &caller, error);
         if (r < 0)
                 return r;
         /* Who may wish for the probe may say so. */

@@ -5,10 +5,24 @@
 #include "bus/bus-internal.h"
 #include "bus/errors.h"
 
-int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error) {
+static const KnownCaller *find_known(const Bus *bus, const char *name) {
+        for (size_t i = 0; i < ELEMENTSOF(bus->known); i++)
+                if (strcmp(bus->known[i].name, name) == 0)
+                        return &bus->known[i];
+        return NULL;
+}
+
+static void make_known(Bus *bus, const BusCaller *caller) {
+        KnownCaller *known = &bus->known[bus->next_known++ % ELEMENTSOF(bus->known)];
+
+        *known = (KnownCaller){ .uid = caller->uid, .pid = caller->pid };
+        if (strlen(caller->name) < sizeof(known->name))
+                strcpy(known->name, caller->name);
+}
+
+/* A credential that is missing counts as a refusal, never as user 0. */
+static int ask_bus(sd_bus_message *message, BusCaller *caller) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-        const char *name = sd_bus_message_get_sender(message);
-        BusCaller caller = { .name = name };
         int r;
 
         r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID, &creds);
@@ -16,12 +30,26 @@ int bus_caller_read(sd_bus_message *message, BusCaller *ret, sd_bus_error *error
         if (r >= 0 && sd_bus_creds_get_augmented_mask(creds) != 0)
                 r = -EACCES;
         if (r >= 0)
-                r = sd_bus_creds_get_euid(creds, &caller.uid);
-        /* A credential that is missing counts as a refusal, never as user 0. */
-        if (r < 0 || !name)
+                r = sd_bus_creds_get_euid(creds, &caller->uid);
+        if (r < 0)
+                return r;
+        if (sd_bus_creds_get_pid(creds, &caller->pid) < 0)
+                caller->pid = 0;
+        return 0;
+}
+
+int bus_caller_read(Bus *bus, sd_bus_message *message, BusCaller *ret, sd_bus_error *error) {
+        BusCaller caller = { .name = sd_bus_message_get_sender(message) };
+        const KnownCaller *known = caller.name ? find_known(bus, caller.name) : NULL;
+
+        if (known) {
+                caller.uid = known->uid;
+                caller.pid = known->pid;
+        } else if (!caller.name || ask_bus(message, &caller) < 0) {
                 return bus_error_setf(error, EACCES, "The bus does not say who you are");
-        if (sd_bus_creds_get_pid(creds, &caller.pid) < 0)
-                caller.pid = 0;
+        } else {
+                make_known(bus, &caller);
+        }
         *ret = caller;
         return 0;
 }

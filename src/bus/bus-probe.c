@@ -291,7 +291,7 @@ static int acquire(sd_bus_message *message, ProbeView *view, LeaseForm form, sd_
                 return r;
         if (options.pid > 0 && options.form != LEASE_FORM_PROCESS)
                 return bus_error_setf(error, EINVAL, "\"pid\" is for the form \"process\"");
-        r = bus_caller_read(message, &caller, error);
+        r = bus_caller_read(bus, message, &caller, error);
         if (r < 0)
                 return r;
         r = bus_authorize(bus, message, &caller,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,30 +44,49 @@ void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]) {
 
 /* --- changes of properties ---------------------------------------------------------------- */
 
-static Dirty *dirty_free(Dirty *dirty) {
+static int compare_paths(const void *a, const void *b) {
+        const Dirty *x = a, *y = b;
+
+        return strcmp(x->path, y->path);
+}
+
+static Dirty *dirty_free(Bus *bus, Dirty *dirty) {
+        (void) tdelete(dirty, &bus->dirty_by_path, compare_paths);
         list_remove(&dirty->link);
         free(dirty);
         return NULL;
 }
 
-static Dirty *dirty_find(Bus *bus, const char *path) {
-        LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
-                if (strcmp(dirty->path, path) == 0)
-                        return dirty;
-        return NULL;
+static Dirty *dirty_new(const char *path) {
+        Dirty *dirty = calloc(1, sizeof(*dirty) + strlen(path) + 1);
+
+        if (dirty) {
+                list_init(&dirty->link);
+                strcpy(dirty->path, path);
+        }
+        return dirty;
 }
 
+/* With a path of which nothing has changed yet, the one that was made to look for it stays. */
 static Dirty *dirty_get(Bus *bus, const char *path) {
-        Dirty *dirty = dirty_find(bus, path);
+        Dirty *dirty = dirty_new(path);
+        Dirty **found = dirty ? tsearch(dirty, &bus->dirty_by_path, compare_paths) : NULL;
 
-        if (dirty)
+        if (found && *found == dirty) {
+                list_append(&bus->dirty, &dirty->link);
                 return dirty;
-        dirty = calloc(1, sizeof(*dirty) + strlen(path) + 1);
-        if (!dirty)
-                return NULL;
-        strcpy(dirty->path, path);
-        list_append(&bus->dirty, &dirty->link);
-        return dirty;
+        }
+        free(dirty);
+        return found ? *found : NULL;
+}
+
+static void dirty_forget(Bus *bus, const char *path) {
+        Dirty *key = dirty_new(path);
+        Dirty *const *found = key ? tfind(key, &bus->dirty_by_path, compare_paths) : NULL;
+
+        if (found)
+                dirty_free(bus, *found);
+        free(key);
 }
 
 static void dirty_emit(Bus *bus, const Dirty *dirty) {
@@ -87,7 +107,7 @@ static int on_flush(sd_event_source *source, void *userdata) {
         (void) source;
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link) {
                 dirty_emit(bus, dirty);
-                dirty_free(dirty);
+                dirty_free(bus, dirty);
         }
         return 0;
 }
@@ -123,10 +143,7 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties) {
 /* --- coming and going of objects ---------------------------------------------------------- */
 
 static void object_removed(Bus *bus, const char *path, const char *interface) {
-        Dirty *dirty = dirty_find(bus, path);
-
-        if (dirty)
-                dirty_free(dirty);
+        dirty_forget(bus, path);
         /* Not emit_object_removed(), which would look the object up; it is gone already. */
         (void) sd_bus_emit_interfaces_removed(bus->connection, path, "org.freedesktop.DBus.Peer",
                                               "org.freedesktop.DBus.Introspectable",
@@ -293,7 +310,7 @@ Bus *bus_free(Bus *bus) {
         polkit_free(bus->polkit);
         sd_event_source_disable_unref(bus->flush);
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link)
-                dirty_free(dirty);
+                dirty_free(bus, dirty);
         sd_bus_unref(bus->connection);
         free(bus);
         return NULL;

@@ -17,11 +17,11 @@
 #define FIFO_MAX        (1 << 20) /* pipe(7), pipe-max-size of an ordinary user */
 
 struct LeaseFd {
-        char path[PATH_MAX];
         int fd;
         sd_event_source *source;
         LeaseFdClosed closed;
         void *userdata;
+        char path[]; /* empty once the FIFO is not ours any more */
 };
 
 static int on_hang_up(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -50,20 +50,18 @@ static int open_ends(LeaseFd *lease_fd, int *ret_fd) {
 
 static int allocate(const char *directory, uint64_t number, LeaseFdClosed closed, void *userdata,
                     LeaseFd **ret) {
-        LeaseFd *lease_fd = calloc(1, sizeof(*lease_fd));
-        int r;
+        size_t size = strlen(directory) + sizeof("/" PREFIX_OF_NAMES) + 20;
+        LeaseFd *lease_fd;
 
+        if (size > PATH_MAX)
+                return -ENAMETOOLONG;
+        lease_fd = calloc(1, sizeof(*lease_fd) + size);
         if (!lease_fd)
                 return -ENOMEM;
         lease_fd->fd = -EBADF;
         lease_fd->closed = closed;
         lease_fd->userdata = userdata;
-        r = snprintf(lease_fd->path, sizeof(lease_fd->path), "%s/" PREFIX_OF_NAMES "%" PRIu64,
-                     directory, number);
-        if ((size_t) r >= sizeof(lease_fd->path)) {
-                free(lease_fd);
-                return -ENAMETOOLONG;
-        }
+        (void) snprintf(lease_fd->path, size, "%s/" PREFIX_OF_NAMES "%" PRIu64, directory, number);
         *ret = lease_fd;
         return 0;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
@@ -51,6 +52,16 @@ static void lost(void *userdata) {
 
 static const ConnectionHooks hooks = { .attach = attach, .named = named, .lost = lost };
 
+/* Each lease takes two descriptors, and there may be many; we do not use select(2). */
+static void raise_limit(void) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int set_up_event(Daemon *daemon) {
         sigset_t mask;
         int r;
@@ -97,6 +108,7 @@ static int run(void) {
         r = fd_store_load();
         if (r < 0)
                 log_warning_errno(r, "Cannot find what an earlier stlinkd left");
+        raise_limit();
         r = load_config(&daemon.config);
         if (r < 0)
                 return r;

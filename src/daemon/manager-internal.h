@@ -165,6 +165,7 @@ void manager_show_leases(Manager *manager, uint32_t number); /* that have no obj
 /* manager-owner.c: what a lease hangs on. */
 int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                      sd_bus_error *error);
+void lease_entry_begun(LeaseEntry *entry); /* the table has it now */
 void lease_entry_held(LeaseEntry *entry); /* no longer on what the request hung on */
 
 /* manager-gate.c: leases that bind, where the kernel can. */
@@ -199,6 +200,11 @@ int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start);
 int lease_entry_watch_name(LeaseEntry *entry);
 void lease_entry_unwatch_name(LeaseEntry *entry);
 void manager_lose_names(Manager *manager); /* the bus is gone */
+
+/* manager-node.c: descriptors of nodes that went out with leases, over a restart. */
+void lease_entry_keep_node(LeaseEntry *entry);
+void manager_drop_node(LeaseId id);
+void manager_take_nodes(Manager *manager);
 
 /* manager-state.c: what the next daemon will know. */
 void lease_entry_save(LeaseEntry *entry);

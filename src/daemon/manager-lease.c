@@ -88,7 +88,7 @@ static void prepare_end(LeaseEntry *entry, LeaseEnd reason) {
                 entry->node = safe_close(entry->node);
         }
         if (probe->node)
-                (void) gate_node_rescan(probe->node);
+                (void) gate_node_check(probe->node);
         probe_entry_update(probe);
 }
 

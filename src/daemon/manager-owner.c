@@ -55,6 +55,14 @@ static int watch_process(LeaseEntry *entry) {
         return sd_event_source_set_enabled(entry->process_end, SD_EVENT_ONESHOT);
 }
 
+/* The user whose lease it is. Of a process of his we know his name already. */
+static int find_user(LeaseEntry *entry, uid_t uid) {
+        if (!entry->owner || (entry->form != LEASE_FORM_PROCESS && entry->owner->uid != uid))
+                return access_user_name(uid, &entry->user);
+        entry->user = strdup(entry->owner->user);
+        return entry->user ? 0 : -ENOMEM;
+}
+
 static int set_owner(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                      sd_bus_error *error) {
         int r = 0;
@@ -68,9 +76,7 @@ static int set_owner(LeaseEntry *entry, const AcquireOptions *options, const Bus
         else if (caller->pid > 0 && process_new(caller->pid, &entry->owner) < 0)
                 entry->owner = NULL;
         if (r >= 0)
-                r = access_user_name(entry->form == LEASE_FORM_PROCESS ? entry->owner->uid
-                                                                       : caller->uid,
-                                     &entry->user);
+                r = find_user(entry, caller->uid);
         if (r < 0)
                 return r;
         entry->command = strdup(entry->owner ? entry->owner->command : "?");
@@ -86,8 +92,7 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
         r = set_owner(entry, options, caller, error);
         if (r < 0)
                 return r;
-        r = lease_entry_watch_name(entry);
-        if (r >= 0 && entry->form == LEASE_FORM_FD)
+        if (entry->form == LEASE_FORM_FD)
                 r = lease_fd_new(manager->event, manager->config->runtime_directory,
                                  entry->fd_number = ++manager->last_fd, on_closed, entry,
                                  &entry->fd, &entry->owner_fd);
@@ -125,6 +130,17 @@ int lease_entry_bind_again(LeaseEntry *entry, pid_t pid, Usec start) {
         if (r >= 0)
                 r = find_name_again(entry, entry->returning->lease.state == LEASE_WAITING);
         return r == -EPIPE || r == -ENOENT ? -ESRCH : r;
+}
+
+/* One that is granted at once by a descriptor or a process never hangs on the name. */
+void lease_entry_begun(LeaseEntry *entry) {
+        const Lease *lease = lease_get(entry->manager->leases, entry->id);
+        int r = 0;
+
+        if (lease->state == LEASE_WAITING || entry->form == LEASE_FORM_CONNECTION)
+                r = lease_entry_watch_name(entry);
+        if (r < 0)
+                lease_entry_end(entry, LEASE_END_OWNER_GONE);
 }
 
 void lease_entry_held(LeaseEntry *entry) {

@@ -226,8 +226,10 @@ static void perform_detached(Manager *manager, uint32_t number) {
         entry->held = false;
         /* The open files of the old device are of no use any more. */
         LIST_FOREACH(&manager->lease_entries, LeaseEntry, lease, link)
-                if (lease->probe == number)
+                if (lease->probe == number && lease->node >= 0) {
                         lease->node = safe_close(lease->node);
+                        manager_drop_node(lease->id);
+                }
         probe_entry_update(entry);
 }
 

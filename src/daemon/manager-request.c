@@ -132,7 +132,7 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
 
         /* What is decided now is decided on what is true now. */
         if (probe_entry->node)
-                (void) gate_node_rescan(probe_entry->node);
+                (void) gate_node_check(probe_entry->node);
         probe_entry_update(probe_entry);
         request.deadline = find_deadline(probe_entry, entry, options->wait, now);
         entry->id = lease_last_id(manager->leases) + 1;
@@ -144,6 +144,8 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
                 r = refuse_request(manager, probe_get(manager->probes, request.probe), entry, r,
                                    error);
                 lease_entry_free(entry);
+        } else {
+                lease_entry_begun(entry);
         }
         manager_perform(manager);
         return r;

@@ -85,7 +85,7 @@ static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
                            .asked_reason = entry->asked_reason ?: "",
                            .form = entry->form,
                            .pid = entry->owner ? entry->owner->pid : 0,
-                           .position = (uint32_t) lease_position(manager->leases, id) };
+                           .position = entry->position };
         return true;
 }
 

@@ -207,6 +207,7 @@ int manager_start(Manager *manager) {
                 return log_error_errno(r, "Cannot list the probes that are plugged in");
         for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
                 manager_put_back(manager, p, /* by_port= */ false);
+        manager_take_nodes(manager);
         manager_perform(manager);
         gate_settle(manager->gate);
         update_status(manager);

@@ -28,6 +28,8 @@ static uint32_t transfer_timeout_ms(const Config *config) {
 static void task_start(Task *task);
 
 static Task *task_free(Task *task) {
+        if (task->kind == JOB_CLOSE)
+                manager_drop_node(task->lease);
         list_remove(&task->link);
         safe_close(task->fd);
         sd_bus_message_unref(task->message);
@@ -147,6 +149,7 @@ static void open_done(Task *task, const JobResult *result, int *fd) {
                 entry->opening = false;
         if (entry && result->error == 0) {
                 entry->node = TAKE_FD(*fd);
+                lease_entry_keep_node(entry);
                 (void) bus_reply_open(task->message, entry->node);
                 return;
         }

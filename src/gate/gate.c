@@ -293,6 +293,12 @@ bool gate_node_is_claimed(const GateNode *node) {
         return node->claimed;
 }
 
+int gate_node_check(GateNode *node) {
+        if (!node->looked || !node_holders_are_there(node))
+                node->gate->full = true;
+        return gate_look(node->gate);
+}
+
 int gate_node_rescan(GateNode *node) {
         node->gate->full = true;
         return gate_look(node->gate);

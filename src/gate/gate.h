@@ -100,7 +100,12 @@ bool gate_node_is_claimed(const GateNode *node);
  * kernel, and nothing else is looked at. */
 bool gate_node_has_claim(const GateNode *node);
 
-/* Look again now, at all nodes, rather than at the next event. */
+/* Take in now what was reported, rather than at the loop's next turn: each open and close of the
+ * node that has happened by now is known afterwards. Without any report this looks at no process
+ * but the holders. */
+int gate_node_check(GateNode *node);
+
+/* Look again now, at all processes, whatever was reported. */
 int gate_node_rescan(GateNode *node);
 
 /* --- binding ------------------------------------------------------------------------------

@@ -34,7 +34,9 @@ start_bus() {
         cat >"$scratch/bus.conf" <<-END
 	<busconfig><type>system</type><listen>unix:path=$scratch/bus</listen>
 	<auth>EXTERNAL</auth><policy context="default"><allow user="*"/><allow send_destination="*"/>
-	<allow own="*"/><allow receive_sender="*"/></policy></busconfig>
+	<allow own="*"/><allow receive_sender="*"/></policy>
+	<limit name="max_connections_per_user">4096</limit>
+	<limit name="max_completed_connections">4096</limit></busconfig>
 	END
         export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$scratch/bus
         spawn bus dbus-daemon --config-file="$scratch/bus.conf" --nofork --nopidfile
