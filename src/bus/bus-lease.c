@@ -178,7 +178,7 @@ static int method_recover(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r >= 0)
                 r = bus_options_read(message, NULL, 0, NULL, error);
         if (r >= 0)
-                r = bus_caller_read(message, &caller, error);
+                r = bus_caller_read(view->bus, message, &caller, error);
         if (r >= 0)
                 r = bus->ops->recover(bus->userdata, id, step, &caller, message, error);
         return r < 0 ? r : 1;

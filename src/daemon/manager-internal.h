@@ -166,7 +166,7 @@ void manager_show_leases(Manager *manager, uint32_t number); /* that have no obj
 int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                      sd_bus_error *error);
 void lease_entry_begun(LeaseEntry *entry); /* the table has it now */
-void lease_entry_held(LeaseEntry *entry); /* no longer on what the request hung on */
+void lease_entry_held(LeaseEntry *entry);  /* no longer on what the request hung on */
 
 /* manager-gate.c: leases that bind, where the kernel can. */
 void manager_set_up_gate(Manager *manager);
