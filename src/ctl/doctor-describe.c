@@ -16,6 +16,8 @@ static Row *add(Rows *rows, const char *check, const char *level) {
         Row *row = rows_add(rows);
 
         row_set_string(row, "check", check);
+        if (strcmp(check, "usb") == 0 || strcmp(check, "swd") == 0)
+                row_set_text(row, "check", "%s", check[0] == 'u' ? "USB" : "SWD");
         row_set_string(row, "level", level);
         return row;
 }
@@ -358,18 +360,17 @@ static void describe_target(Rows *rows, const ProbeFindings *found) {
 }
 
 static void describe_protection(Rows *rows, const ProbeFindings *found) {
-        StatusClass class = status_class(found->flash_status);
-        Row *row = add(rows, "protection",
-                       class == STATUS_CLASS_OK      ? OK
-                       : class == STATUS_CLASS_FAULT ? BAD
-                                                     : NOTE);
+        bool readable = status_class(found->flash_status) == STATUS_CLASS_OK;
+        bool protected = doctor_is_protected(found);
+        Row *row = add(rows, "protection", protected ? BAD : readable ? OK : NOTE);
+        const char *level = rdp_to_string(found->rdp);
 
-        if (class == STATUS_CLASS_OK)
-                set_text(row, "none: the flash memory can be read");
-        else if (class == STATUS_CLASS_FAULT)
-                set_text(row, "the flash memory refuses to be read: read-out protection, level 1");
-        else
-                set_text(row, "could not be found out: %s", status_text(found->flash_status));
+        row_set_string(row, "rdp", level);
+        row_set_string(row, "flash_status", status_name(found->flash_status));
+        set_text(row, "%s%s%s%s",
+                 readable ? "the flash memory can be read" : "the flash memory cannot be read: ",
+                 readable ? "" : status_text(found->flash_status),
+                 level ? "; read-out protection, level " : "", level ? level : "");
 }
 
 static void describe_findings(Rows *rows, const ProbeFindings *found) {

@@ -126,6 +126,13 @@ static bool probe_fails(const ProbeFindings *found) {
         return try && !found->answers && status_class(try->status) == STATUS_CLASS_PROBE;
 }
 
+/* The register tells; where it is not known, that the flash memory refuses to be read does. */
+bool doctor_is_protected(const ProbeFindings *found) {
+        if (found->rdp != RDP_UNKNOWN)
+                return found->rdp == RDP_LEVEL_1 || found->rdp == RDP_LEVEL_2;
+        return found->read_flash && status_class(found->flash_status) == STATUS_CLASS_FAULT;
+}
+
 static Verdict judge_silence(const ProbeFindings *found) {
         if (found->tried_under_reset && status_class(found->under_reset) == STATUS_CLASS_OK)
                 return VERDICT_NEEDS_RESET;
@@ -141,7 +148,7 @@ static Verdict judge_target(const ProbeFindings *found) {
                 return judge_silence(found);
         if (found->n_tries > 1 && try->khz > 0 && try->khz <= SLOW_KHZ)
                 return VERDICT_SLOW_ONLY;
-        if (found->read_flash && status_class(found->flash_status) == STATUS_CLASS_FAULT)
+        if (doctor_is_protected(found))
                 return VERDICT_READ_PROTECTED;
         if (found->nrst == LINE_DEAD)
                 return VERDICT_RESET_LINE;
@@ -212,9 +219,10 @@ static const struct {
                              "for good (read-out protection level 2).",
                              "check SWDIO, SWCLK, GND and nRST; then: stlinkctl doctor" },
         [VERDICT_NEEDS_RESET] = { "The target answers only while it is held in reset: its program "
-                                  "puts it to sleep, or uses the SWD pins for something else.",
-                                  "openocd ... -c 'reset_config srst_only srst_nogate "
-                                  "connect_assert_srst'; st-flash --connect-under-reset" },
+                                  "puts it to sleep, or uses the SWD pins for something else. "
+                                  "OpenOCD wants 'reset_config srst_only srst_nogate "
+                                  "connect_assert_srst', st-flash --connect-under-reset.",
+                                  "" },
         [VERDICT_SLOW_ONLY] = { "The target answers only at a slow clock: long wires, a missing "
                                 "ground wire, or weak pull-ups.",
                                 "shorter wires, or a slower clock: openocd ... -c 'adapter speed "
@@ -332,6 +340,10 @@ void doctor_advise(const Examination *examination, Verdict verdict, Advice *ret)
         else if (verdict == VERDICT_WEDGED && examination->found.error == 0)
                 say(ret->text, sizeof(ret->text), "The probe answers, but refuses to work: %s.",
                     status_text(last_try(&examination->found)->status));
+        else if (verdict == VERDICT_NEEDS_RESET)
+                say(ret->next, sizeof(ret->next), "stlinkctl connect --mode=under-reset%s%s",
+                    examination->facts->n_probes > 1 ? " " : "",
+                    examination->facts->n_probes > 1 ? examination->probe->port : "");
         else if (verdict == VERDICT_LOADER)
                 advise_loader(examination, ret);
         else if (verdict == VERDICT_UNDECIDED && examination->refusal_text[0])

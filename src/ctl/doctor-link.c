@@ -402,6 +402,21 @@ static int link_test_reset(Link *link) {
         return r;
 }
 
+static int link_read_protection(Link *link) {
+        ProbeFindings *found = link->found;
+        uint32_t address = chip_rdp_address(found->chip), value;
+        Command command = command_read_word(address);
+        uint8_t status;
+        int r = 0;
+
+        if (address == 0)
+                return 0;
+        r = link_access(link, &command, &status, &value);
+        if (r >= 0 && is_ok(status))
+                found->rdp = chip_rdp(found->chip, value);
+        return r;
+}
+
 static int link_identify_target(Link *link) {
         Command command = command_read_word(FLASH_START);
         const ProbeTarget *target = &link->session.target;
@@ -420,7 +435,8 @@ static int link_identify_target(Link *link) {
         if (!found->chip)
                 return 0;
         found->read_flash = true;
-        return link_access(link, &command, &found->flash_status, NULL);
+        r = link_access(link, &command, &found->flash_status, NULL);
+        return r < 0 ? r : link_read_protection(link);
 }
 
 static int link_examine_target(Link *link) {

@@ -101,6 +101,7 @@ typedef struct ProbeFindings {
         unsigned flash_kib;
         bool read_flash;
         uint8_t flash_status; /* Status: of reading the first word of the flash memory */
+        Rdp rdp;              /* as its register says */
         bool left_idle;       /* it is in idle mode again */
 } ProbeFindings;
 
@@ -122,6 +123,9 @@ void doctor_advise(const Examination *examination, Verdict verdict, Advice *ret)
 
 /* The oldest firmware that a tool works with is newer than this one. */
 bool doctor_firmware_is_old(const Firmware *firmware);
+
+/* Whether the target's flash memory cannot be read because it is protected. */
+bool doctor_is_protected(const ProbeFindings *found);
 
 /* A round trip that takes longer is a sign of a hub, a virtual machine or a network between. */
 #define DOCTOR_SLOW_ROUND (25 * USEC_PER_MSEC)

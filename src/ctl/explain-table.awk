@@ -20,10 +20,10 @@ function quote(text) {
 function finish(    i, n, words) {
 	if (name == "")
 		return
-	if (n_texts == 0 || value["tool"] == "" || value["causes"] == "" || value["source"] == "")
+	if (n_texts == 0 && value["last"] == "" || value["tool"] == "" || value["causes"] == "" || value["source"] == "")
 		fail("[" name "] lacks tool, text, causes or source")
-	printf "{ %s, %s, %s, %s,\n  { ", quote(name), quote(value["tool"]), quote(value["note"]),
-		quote(value["source"])
+	printf "{ %s, %s, %s, %s, %s,\n  { ", quote(name), quote(value["tool"]), quote(value["note"]),
+		quote(value["source"]), quote(value["last"])
 	for (i = 1; i <= n_texts; i++)
 		printf "%s, ", quote(texts[i])
 	printf "NULL },\n  { "
@@ -46,7 +46,7 @@ function finish(    i, n, words) {
 	seen[name] = 1
 	next
 }
-/^(tool|text|causes|note|source)=./ {
+/^(tool|text|last|causes|note|source)=./ {
 	if (name == "")
 		fail("a setting without a section")
 	equals = index($0, "=")

@@ -101,9 +101,12 @@ static bool matches(const char *line, const char *pattern) {
         }
 }
 
-/* Among hits the one that says more counts more. */
-static size_t weight(const ExplainHit *hit) {
-        return strlen(hit->text);
+/* Whether a hit comes before another: what goes wrong first is nearer to the cause, and of one line
+ * the words that say more. */
+static bool comes_before(const ExplainHit *a, const ExplainHit *b) {
+        if (a->line != b->line)
+                return a->line < b->line;
+        return strlen(a->text) > strlen(b->text);
 }
 
 static size_t add_hit(ExplainHit *hits, size_t n, const ExplainHit *hit) {
@@ -111,13 +114,13 @@ static size_t add_hit(ExplainHit *hits, size_t n, const ExplainHit *hit) {
 
         for (size_t i = 0; i < n; i++)
                 if (hits[i].explanation == hit->explanation) {
-                        if (weight(&hits[i]) >= weight(hit))
+                        if (!comes_before(hit, &hits[i]))
                                 return n;
                         memmove(&hits[i], &hits[i + 1], (n - i - 1) * sizeof(*hits));
                         n--;
                         break;
                 }
-        while (at < n && weight(&hits[at]) >= weight(hit))
+        while (at < n && !comes_before(hit, &hits[at]))
                 at++;
         if (at == EXPLAIN_HITS_MAX)
                 return n;
@@ -127,37 +130,46 @@ static size_t add_hit(ExplainHit *hits, size_t n, const ExplainHit *hit) {
         return n + 1;
 }
 
-static size_t find_in_line(const char *line, size_t number, ExplainHit *hits, size_t n) {
+static size_t try_text(const Explanation *explanation, const char *text, const char *line,
+                       size_t number, ExplainHit *hits, size_t n) {
+        char pattern[LINE_MAX_SIZE];
+
+        if (normalize(text, strlen(text), pattern) == 0 || !matches(line, pattern))
+                return n;
+        return add_hit(hits, n, &(ExplainHit){ explanation, text, number });
+}
+
+static size_t find_in_line(const char *line, size_t number, bool last, ExplainHit *hits, size_t n) {
         for (size_t i = 0; i < ELEMENTSOF(explanations); i++) {
                 const Explanation *explanation = &explanations[i];
 
-                for (const char *const *text = explanation->texts; *text; text++) {
-                        char pattern[LINE_MAX_SIZE];
-
-                        (void) normalize(*text, strlen(*text), pattern);
-                        if (matches(line, pattern))
-                                n = add_hit(hits, n, &(ExplainHit){ explanation, *text, number });
-                }
+                for (const char *const *text = explanation->texts; !last && *text; text++)
+                        n = try_text(explanation, *text, line, number, hits, n);
+                if (last)
+                        n = try_text(explanation, explanation->last, line, number, hits, n);
         }
         return n;
 }
 
 size_t explain_find(const char *text, size_t size, ExplainHit *hits) {
-        size_t n = 0, number = 0;
+        char line[LINE_MAX_SIZE], last[LINE_MAX_SIZE] = "";
+        size_t n = 0, number = 0, last_number = 0;
 
         while (size > 0) {
                 const char *end = memchr(text, '\n', size);
                 size_t length = end ? (size_t) (end - text) : size;
-                char line[LINE_MAX_SIZE];
 
-                if (normalize(text, length, line) > 0)
-                        n = find_in_line(line, number, hits, n);
+                if (normalize(text, length, line) > 0) {
+                        n = find_in_line(line, number, /* last= */ false, hits, n);
+                        memcpy(last, line, sizeof(last));
+                        last_number = number;
+                }
                 number++;
                 length += end ? 1 : 0;
                 text += length;
                 size -= length;
         }
-        return n;
+        return find_in_line(last, last_number, /* last= */ true, hits, n);
 }
 
 size_t explain_causes(const ExplainHit *hits, size_t n, Cause *causes) {

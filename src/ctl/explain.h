@@ -15,6 +15,7 @@ typedef struct Explanation {
         const char *name, *tool;
         const char *note; /* "" for none */
         const char *source;
+        const char *last; /* a text that counts in the last line only; "" for none */
         const char *texts[EXPLAIN_TEXTS_MAX]; /* ends with NULL */
         Cause causes[EXPLAIN_CAUSES_MAX];     /* the likeliest first; ends with _CAUSE_MAX */
 } Explanation;
@@ -30,8 +31,9 @@ typedef struct ExplainHit {
 
 #define EXPLAIN_HITS_MAX 8
 
-/* Find what is known in a text of any origin and size, at most EXPLAIN_HITS_MAX explanations:
- * those whose words say most first. Returns how many. */
+/* Find what is known in a text of any origin and size, at most EXPLAIN_HITS_MAX explanations: what
+ * comes first in it is the nearest to the cause, and of a line those words that say most. Returns
+ * how many. */
 size_t explain_find(const char *text, size_t size, ExplainHit *hits);
 
 /* Put the causes of these hits into an order, each once; returns how many. */

@@ -130,9 +130,8 @@ static bool is_held(Examination *examination) {
         return true;
 }
 
-static void refuse_by_daemon(Examination *examination, const sd_bus_error *error, int r) {
-        ExitCode code =
-                error->name ? exit_code_from_bus_error(error->name) : exit_code_from_errno(r);
+static void refuse_by_daemon(Examination *examination, ExitCode code, const sd_bus_error *error,
+                             int r) {
         const char *text = error->message ? error->message : strerror(-r);
 
         if (code == EXIT_CODE_BUSY)
@@ -144,30 +143,6 @@ static void refuse_by_daemon(Examination *examination, const sd_bus_error *error
                 examination->found.error = -ENODEV;
         } else
                 refuse(examination, REFUSAL_OTHER, "%s", text);
-}
-
-static bool take_lease(Doctor *doctor, const Options *options) {
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        ClientRequest request = { .wait = options->given & OPTION_WAIT ? options->wait : 0,
-                                  .reason = "stlinkctl doctor" };
-        int r = sd_bus_open_system(&doctor->bus);
-
-        if (r >= 0) {
-                client_ask_password(doctor->bus, !options->no_ask_password);
-                r = client_lease_acquire(doctor->bus, doctor->examination.probe->view->path,
-                                         &request, &error, &doctor->lease);
-        }
-        if (r >= 0)
-                r = client_lease_await(doctor->lease);
-        if (r >= 0 && !client_lease_is_held(doctor->lease)) {
-                refuse(&doctor->examination, REFUSAL_HELD, "nobody gave it back in time");
-                return false;
-        }
-        if (r >= 0)
-                r = client_lease_open(doctor->lease, &error, &doctor->fd);
-        if (r < 0)
-                refuse_by_daemon(&doctor->examination, &error, r);
-        return r >= 0;
 }
 
 /* The node of whatever is plugged into that port now. */
@@ -201,6 +176,38 @@ static bool open_alone(Doctor *doctor) {
         else if (r < 0)
                 refuse(examination, REFUSAL_OTHER, "%s", strerror(-r));
         return r >= 0;
+}
+
+static bool take_lease(Doctor *doctor, const Options *options) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        ClientRequest request = { .wait = options->given & OPTION_WAIT ? options->wait : 0,
+                                  .reason = "stlinkctl doctor" };
+        int r = sd_bus_open_system(&doctor->bus);
+        ExitCode code;
+
+        if (r >= 0) {
+                client_ask_password(doctor->bus, !options->no_ask_password);
+                r = client_lease_acquire(doctor->bus, doctor->examination.probe->view->path,
+                                         &request, &error, &doctor->lease);
+        }
+        if (r >= 0)
+                r = client_lease_await(doctor->lease);
+        if (r >= 0 && !client_lease_is_held(doctor->lease)) {
+                refuse(&doctor->examination, REFUSAL_HELD, "nobody gave it back in time");
+                return false;
+        }
+        if (r >= 0)
+                r = client_lease_open(doctor->lease, &error, &doctor->fd);
+        if (r >= 0)
+                return true;
+        code = error.name ? exit_code_from_bus_error(error.name) : exit_code_from_errno(r);
+        if (code != EXIT_CODE_NO_DAEMON) {
+                refuse_by_daemon(&doctor->examination, code, &error, r);
+                return false;
+        }
+        /* It went away meanwhile: then without it. */
+        doctor->lease = client_lease_free(doctor->lease);
+        return open_alone(doctor);
 }
 
 /* --- examining ---------------------------------------------------------------------------- */
@@ -305,7 +312,7 @@ static void print_check(const Row *row) {
                       { "note", "!", "!", STYLE_ATTENTION },
                       { "bad", "✗", "x", STYLE_BAD },
                       { "skipped", "–", "-", STYLE_DIM } };
-        const char *level = row_get_string(row, "level"), *check = row_get_string(row, "check");
+        const char *level = row_get_string(row, "level"), *check = row_get_text(row, "check");
         size_t which = 0;
 
         while (strcmp(looks[which].level, level) != 0)

@@ -37,6 +37,11 @@ ctl run --reason 'nightly HIL' --wait=5s --probe 066E -- sh -c 'exit 33'
 check_equal "the exit status passes through" 33 "$status"
 check "what was asked for reaches the daemon" heard \
         'reason=nightly HIL wait=5000000 waiting=object$'
+check_equal "a failure is not commented on to a file" "" "$err"
+check_match "but on a terminal the way to its meaning is told" "^sh failed.*stlinkctl explain" \
+        "$(script -qec "$TOP_BUILDDIR/stlinkctl run sh -c 'exit 33'" /dev/null </dev/null)"
+check_no_match "not after success" explain \
+        "$(script -qec "$TOP_BUILDDIR/stlinkctl run true" /dev/null </dev/null)"
 ctl run -- sh -c 'kill -KILL $$'
 check_equal "a signal becomes 128 + N" 137 "$status"
 ctl run /bin/nonexistent/tool

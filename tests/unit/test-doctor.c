@@ -106,6 +106,16 @@ static void protected(Examination *e) {
         e->found.flash_status = STATUS_AP_FAULT;
 }
 
+static void protected_by_register(Examination *e) {
+        protected(e);
+        e->found.rdp = RDP_LEVEL_1;
+}
+
+static void open_but_faulty(Examination *e) {
+        protected(e);
+        e->found.rdp = RDP_LEVEL_0;
+}
+
 static void nrst_dead(Examination *e) {
         e->found.nrst = LINE_DEAD;
 }
@@ -333,6 +343,8 @@ static const struct {
         CASE(fast_enough, VERDICT_HEALTHY),
         CASE(one_clock_only, VERDICT_HEALTHY),
         CASE(protected, VERDICT_READ_PROTECTED),
+        CASE(protected_by_register, VERDICT_READ_PROTECTED),
+        CASE(open_but_faulty, VERDICT_HEALTHY),
         CASE(nrst_dead, VERDICT_RESET_LINE),
         CASE(nrst_works, VERDICT_HEALTHY),
 };

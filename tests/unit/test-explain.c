@@ -178,17 +178,31 @@ START_TEST(test_spelling) {
 }
 END_TEST
 
+/* OpenOCD says nothing at all when somebody else has the probe. */
+START_TEST(test_silence) {
+        static const char silent[] =
+                "Open On-Chip Debugger 0.12.0\nInfo : clock speed 1000 kHz\n\n",
+                          loud[] = "Info : clock speed 1000 kHz\nInfo : STLINK V2J37S7 (API v2)\n";
+        ExplainHit hits[EXPLAIN_HITS_MAX];
+
+        ck_assert_uint_eq(explain_find(silent, strlen(silent), hits), 1);
+        ck_assert_str_eq(hits[0].explanation->name, "openocd-silent");
+        ck_assert_uint_eq(hits[0].line, 1);
+        ck_assert_uint_eq(explain_find(loud, strlen(loud), hits), 0);
+}
+END_TEST
+
 START_TEST(test_best_first) {
-        /* A generic line, and one that says more: both count, the second comes first. */
+        /* Both count; what went wrong first is nearer to the cause. */
         static const char text[] =
-                "Error: open failed\nError: libusb_open() failed with LIBUSB_ERROR_ACCESS\n";
+                "Error: libusb_open() failed with LIBUSB_ERROR_ACCESS\nError: open failed\n";
         ExplainHit hits[EXPLAIN_HITS_MAX];
         Cause causes[_CAUSE_MAX];
         size_t n = explain_find(text, strlen(text), hits);
 
         ck_assert_uint_eq(n, 2);
         ck_assert_str_eq(hits[0].explanation->name, "libusb-access");
-        ck_assert_uint_eq(hits[0].line, 1);
+        ck_assert_uint_eq(hits[0].line, 0);
         n = explain_causes(hits, n, causes);
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; k < i; k++)
@@ -412,6 +426,7 @@ int main(void) {
         tcase_add_loop_test(words, test_own_words, 0, (int) count_explanations());
         tcase_add_loop_test(words, test_stranger, 0, ELEMENTSOF(strangers));
         tcase_add_test(words, test_spelling);
+        tcase_add_test(words, test_silence);
         tcase_add_test(words, test_best_first);
         suite_add_tcase(suite, causes);
         tcase_add_test(causes, test_nothing_plugged_in);
