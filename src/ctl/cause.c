@@ -29,12 +29,14 @@ static bool is_state(const ProbeFact *probe, const char *state) {
 
 /* How to name a probe to stlinkctl: not at all when it is the only one. */
 static const char *option(const Facts *facts, const ProbeFact *probe, char *buffer, size_t size) {
-        (void) snprintf(buffer, size, facts->n_probes > 1 ? " -p %s" : "", probe->port);
+        (void) snprintf(buffer, size, "%s%s", facts->n_probes > 1 ? " -p " : "",
+                        facts->n_probes > 1 ? probe->port : "");
         return buffer;
 }
 
 static const char *argument(const Facts *facts, const ProbeFact *probe, char *buffer, size_t size) {
-        (void) snprintf(buffer, size, facts->n_probes > 1 ? " %s" : "", probe->port);
+        (void) snprintf(buffer, size, "%s%s", facts->n_probes > 1 ? " " : "",
+                        facts->n_probes > 1 ? probe->port : "");
         return buffer;
 }
 #define ARGUMENT_MAX 80
@@ -241,7 +243,7 @@ static void check_wedged(const Facts *facts, Finding *finding) {
                         finding->certainty = CERTAINTY_SEEN;
                         evidence(finding, "%s at %s did not answer stlinkd.", facts->probes[i].name,
                                  facts->probes[i].port);
-                        next(finding, "unplug it and plug it in again");
+                        next(finding, "stlinkctl recover   # or unplug it and plug it in again");
                         return;
                 }
         evidence(finding, "Whether the probe answers shows only when it is asked.");

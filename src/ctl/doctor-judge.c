@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bus/errors.h"
 #include "ctl/doctor.h"
@@ -304,6 +305,20 @@ static void advise_permission(const Examination *examination, Advice *ret) {
                     "install stlinkd's udev rules (69-stlinkd.rules), then plug it in anew");
 }
 
+/* stlinkd can bring it back, unless it has tried already. */
+static void advise_wedged(const Examination *examination, Advice *ret) {
+        const ProbeFindings *found = &examination->found;
+        const ProbeView *view = examination->probe->view;
+
+        if (found->error == 0)
+                say(ret->text, sizeof(ret->text), "The probe answers, but refuses to work: %s.",
+                    status_text(last_try(found)->status));
+        if (view && !(view->wedge && strcmp(view->wedge, "needs-replug") == 0))
+                say(ret->next, sizeof(ret->next), "stlinkctl recover%s%s",
+                    examination->facts->n_probes > 1 ? " " : "",
+                    examination->facts->n_probes > 1 ? examination->probe->port : "");
+}
+
 static void advise_loader(const Examination *examination, Advice *ret) {
         switch (examination->found.loader) {
         case LOADER_UPDATE:
@@ -337,9 +352,8 @@ void doctor_advise(const Examination *examination, Verdict verdict, Advice *ret)
                 advise_held(examination, ret);
         else if (verdict == VERDICT_NO_PERMISSION)
                 advise_permission(examination, ret);
-        else if (verdict == VERDICT_WEDGED && examination->found.error == 0)
-                say(ret->text, sizeof(ret->text), "The probe answers, but refuses to work: %s.",
-                    status_text(last_try(&examination->found)->status));
+        else if (verdict == VERDICT_WEDGED)
+                advise_wedged(examination, ret);
         else if (verdict == VERDICT_NEEDS_RESET)
                 say(ret->next, sizeof(ret->next), "stlinkctl connect --mode=under-reset%s%s",
                     examination->facts->n_probes > 1 ? " " : "",

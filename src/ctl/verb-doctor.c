@@ -141,6 +141,10 @@ static void refuse_by_daemon(Examination *examination, ExitCode code, const sd_b
         else if (code == EXIT_CODE_NO_PROBE) {
                 examination->found.asked = true;
                 examination->found.error = -ENODEV;
+        } else if (code == EXIT_CODE_NOT_ANSWERING) {
+                /* It was found wedged before; nobody has to wait for that again. */
+                examination->found.asked = true;
+                examination->found.error = -ETIMEDOUT;
         } else
                 refuse(examination, REFUSAL_OTHER, "%s", text);
 }
