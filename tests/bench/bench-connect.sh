@@ -1,10 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# How many ST-LINK commands it takes to enter SWD and to know the chip, on probes that idle
-# (mode 01): stlinkctl connect beside the peers. 0 in the second column: that tool did not ask
-# for the device ID and the flash size.
+# How many ST-LINK commands it takes to enter SWD, to know the chip, and to do so under reset; and
+# how many USB transfers it takes to read 256 KiB, how fast: stlinkctl beside the peers, on probes
+# that idle (mode 01). 0 in the second column: that tool did not ask for the device ID and the
+# flash size.
 # shellcheck source=bench.sh
 . "$(dirname "$0")/bench.sh"
+
+openocd_with() { # COMMAND...: on the F411
+        local command options=()
+        for command in "$@"; do options+=(-c "$command"); done
+        openocd -f interface/stlink.cfg -f target/stm32f4x.cfg \
+                -c 'gdb_port disabled; tcl_port disabled; telnet_port disabled' "${options[@]}" -c exit
+}
 
 # peer PROBE NAME CMD...: one line of the table.
 peer() {
@@ -24,13 +32,57 @@ count_commands() {
         peer "$1" "stlinkctl connect" ctl connect
         peer "$1" "st-info --probe --hot-plug" st-info --probe --hot-plug
         ctl connect >/dev/null # st-info leaves the probe in debug mode
-        peer "$1" "openocd: init; exit" openocd -f interface/stlink.cfg \
-                -f target/stm32f1x.cfg -c init -c exit
+        peer "$1" "openocd: init; exit" openocd_with init
         peer "$1" "pyocd-tool status" pyocd-tool status
+        peer "$1" "stlinkctl connect, under reset" ctl connect --mode=under-reset
+        peer "$1" "st-info, under reset" st-info --probe --connect-under-reset
+        ctl connect >/dev/null
+        peer "$1" "openocd, under reset" openocd_with \
+                'reset_config srst_only srst_nogate connect_assert_srst' init 'reset run'
+}
+
+# reader NAME CMD...: CMD ADDRESS SIZE FILE reads into a file. How fast is what 256 KiB take longer
+# than 4 bytes do, so that starting the program does not count.
+reader() {
+        local name=$1 short long transfers
+        shift
+        ctl connect >/dev/null
+        short=$(for _ in 1 2 3 4 5; do time_ms "$@" 0x08000000 4 "$scratch/read"; done | percentile 50)
+        sim reset-counters
+        "$@" 0x08000000 262144 "$scratch/read" >/dev/null 2>&1
+        transfers=$(counter 1 transfers)
+        cmp -s "$scratch/read" "$scratch/flash" || name="$name (WRONG)"
+        long=$(for _ in 1 2 3 4 5; do time_ms "$@" 0x08000000 262144 "$scratch/read"; done | percentile 50)
+        printf '  %-34s %9s %7s %9s %9s %9s\n' "$name" "$transfers" "$(ratio "$transfers" "$least")" \
+                "$short" "$long" "$(awk -v s="$short" -v l="$long" 'BEGIN { printf "%.0f", 256000 / (l - s) }')"
+}
+
+by_stlinkctl() { ctl read -o "$3" "$1" "$2"; }
+by_st_flash() { st-flash read "$3" "$1" "$2"; }
+by_openocd() { openocd_with init "dump_image $3 $1 $2"; }
+
+read_flash() {
+        # 6144 bytes at most in one command, its answer, and the same for its status
+        least=$(((262144 + 6143) / 6144 * 4))
+        heading "Read 256 KiB of flash through a $1 whose transfers take $2 (the packet limits allow $least)"
+        sim set 1 latency="$2"
+        printf '  %-34s %9s %7s %9s %9s %9s\n' tool transfers ratio 'ms, 4 B' 'ms, all' 'KiB/s'
+        reader "stlinkctl read" by_stlinkctl
+        reader "st-flash read" by_st_flash
+        reader "openocd dump_image" by_openocd
+        sim set 1 latency=0
 }
 
 count_v2() {
         count_commands V2
+        head -c 262144 /dev/urandom >"$scratch/flash"
+        flash_it
+        read_flash V2 1ms
+        read_flash V2 250us
 }
 
-world_bench count_v2 v2:target=f103
+flash_it() {
+        st-flash write "$scratch/flash" 0x08000000 >/dev/null 2>&1
+}
+
+world_bench count_v2 v2:target=f411
