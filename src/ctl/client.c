@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "bus/names.h"
 #include "ctl/agent.h"
+#include "ctl/alias.h"
 #include "ctl/client.h"
 #include "ctl/describe.h"
 #include "ctl/select.h"
@@ -176,11 +177,36 @@ static void say_candidates(const Snapshot *snapshot, ProbeView *const *probes, s
         }
 }
 
+/* A name that somebody gave to a probe stands for its serial or its port. */
+static int select_by_alias(const Snapshot *snapshot, const char *name, ProbeView **ret,
+                           ProbeView ***ret_candidates, size_t *ret_n) {
+        _cleanup_(aliases_done) Aliases aliases = {};
+        const char *key;
+        int r = aliases_load(&aliases);
+
+        if (r < 0)
+                return r;
+        key = aliases_find(&aliases, name);
+        if (!key)
+                return -ENXIO;
+        r = select_probe(snapshot, key, ret, ret_candidates, ret_n);
+        if (r == -ENOENT)
+                client_say("The probe that '%s' stands for (%s) is not plugged in.", name, key);
+        return r;
+}
+
 ExitCode client_select(const Snapshot *snapshot, const char *name, ProbeView **ret) {
         _cleanup_free_ ProbeView **candidates = NULL;
         size_t n = 0;
-        int r = select_probe(snapshot, name, ret, &candidates, &n);
+        int r = name && alias_is_valid(name) ? select_by_alias(snapshot, name, ret, &candidates, &n)
+                                             : -ENXIO;
 
+        if (r == -ENOENT)
+                return EXIT_CODE_NO_PROBE;
+        if (r == -EBADMSG)
+                return EXIT_CODE_FAILURE;
+        if (r == -ENXIO)
+                r = select_probe(snapshot, name, ret, &candidates, &n);
         if (r >= 0)
                 return EXIT_CODE_OK;
         if (r == -ENOTUNIQ && name)

@@ -79,6 +79,8 @@ static int make_call(sd_bus *bus, const char *probe, const ClientRequest *reques
                 r = append_parts(call, request->parts);
         if (r >= 0 && request->recover)
                 r = sd_bus_message_append(call, "{sv}", "recover", "b", 1);
+        if (r >= 0 && request->kind)
+                r = sd_bus_message_append(call, "{sv}", "kind", "s", request->kind);
         if (r >= 0 && request->limit > 0)
                 r = sd_bus_message_append(call, "{sv}", "limit", "t", request->limit);
         if (r >= 0 && request->pid > 0)

@@ -29,6 +29,7 @@ typedef struct ClientRequest {
         Usec limit;         /* how long to hold it without renewal; 0: as long as one likes */
         unsigned parts;     /* mask of ProbePart; 0: the debug interface alone */
         bool recover;       /* also a probe that does not answer */
+        const char *kind;   /* as in Probe.Acquire; NULL: exclusive */
         pid_t pid;          /* the process to bind it to; 0: it is this program's own */
 } ClientRequest;
 

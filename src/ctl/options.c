@@ -37,6 +37,7 @@ static const struct option table[] = {
         { "stale", no_argument, NULL, OPTION_STALE },
         { "grace", required_argument, NULL, OPTION_GRACE },
         { "full", no_argument, NULL, OPTION_FULL },
+        { "expand", no_argument, NULL, OPTION_EXPAND },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "report", required_argument, NULL, OPTION_REPORT },
         { "reset", no_argument, NULL, OPTION_RESET },
@@ -79,12 +80,28 @@ static int set_until(Options *options, const char *text) {
         return 0;
 }
 
-static int set_limit(Options *options, const char *text) {
-        if (parse_usec(text, &options->limit) < 0 || options->limit == 0) {
-                client_say("Not a time to hold it for: '%s' (try --for=10min).", text);
-                return -EINVAL;
+/* What it may be, the verb knows: see options_check_purpose(). */
+static void set_purpose(Options *options, const char *text) {
+        Usec limit;
+
+        if (parse_usec(text, &limit) >= 0 && limit > 0)
+                options->limit = limit;
+        else
+                options->purpose = text;
+}
+
+int options_check_purpose(const Options *options, const char **ret_kind) {
+        *ret_kind = NULL;
+        if (!options->purpose)
+                return 0;
+        if (strcmp(options->purpose, "firmware-update") == 0) {
+                *ret_kind = options->purpose;
+                return 0;
         }
-        return 0;
+        client_say("Not a time to hold it for: '%s' (try --for=10min, or "
+                   "--for=firmware-update).",
+                   options->purpose);
+        return -EINVAL;
 }
 
 static int set_grace(Options *options, const char *text) {
@@ -208,7 +225,11 @@ static int set_option(Options *options, int option, const char *value) {
                 options->no_ask_password = true;
                 break;
         case OPTION_FOR:
-                return set_limit(options, value);
+                set_purpose(options, value);
+                break;
+        case OPTION_EXPAND:
+                options->expand = true;
+                break;
         case OPTION_PID:
                 return set_pid(options, value);
         case OPTION_GRACE:

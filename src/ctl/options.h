@@ -34,6 +34,7 @@ typedef enum Leave {
  * no characters that anybody types, so that they can stand beside short options. */
 typedef enum Option {
         OPTION_FULL = 1 << 0,
+        OPTION_EXPAND = 1 << 1,
         OPTION_JSON = 1 << 8,
         OPTION_NO_LEGEND = 1 << 9,
         OPTION_PROBE = 1 << 10,
@@ -78,7 +79,9 @@ typedef struct Options {
         unsigned speed_khz; /* 0: not given */
         uint8_t ap;
         Leave leave;
-        const char *output; /* NULL: not given */
+        const char *output;  /* NULL: not given */
+        const char *purpose; /* what --for says if that is no time; NULL: nothing */
+        bool expand;
 } Options;
 
 void options_init(Options *options);
@@ -87,6 +90,10 @@ void options_init(Options *options);
  * word that is no option, else options may stand anywhere before a "--". Returns the index of
  * the first word that is none (the others follow it), or -EINVAL after saying what is wrong. */
 int options_parse(Options *options, int argc, char **argv, bool in_order);
+
+/* What --for may say to verbs that take a lease: a time, which is in limit, or a kind of lease.
+ * -EINVAL after saying that it is neither. */
+int options_check_purpose(const Options *options, const char **ret_kind);
 
 /* The name of a single option, "wait". */
 const char *option_name(Option option);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
+#include "base/macro.h"
+
 /* Reading an a{sv} into a struct by a table. */
 
 typedef struct Property {
@@ -29,3 +31,4 @@ int properties_read_strings(sd_bus_message *message, void *member);
 
 /* Free a vector of strings; NULL is fine. Returns NULL. */
 char **strings_free(char **strings);
+DEFINE_CLEANUP(char **, strings_free)

@@ -29,6 +29,9 @@ int verb_lock(int n, char **words, const Options *options) {
         ProbeView *probe;
         ExitCode code;
 
+        if (options_check_purpose(options, &request.kind) < 0)
+                return EXIT_CODE_USAGE;
+
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, n > 0 ? words[0] : options->probe, &probe);

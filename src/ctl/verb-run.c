@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "ctl/client.h"
+#include "ctl/expand.h"
 #include "ctl/obtain.h"
 #include "ctl/parts.h"
+#include "ctl/properties.h"
 #include "ctl/verbs.h"
 #include "ctl/wrapper.h"
 
@@ -15,6 +17,18 @@ static const char *default_reason(const char *command) {
         return slash ? slash + 1 : command;
 }
 
+/* The command learns which probe is meant. */
+static ExitCode prepare(const ProbeView *probe, char **words, const Options *options,
+                        char ***ret_command) {
+        int r = expand_environment(probe);
+
+        if (r >= 0 && options->expand)
+                r = expand_command(probe, words, ret_command);
+        if (r == -ENODATA)
+                return EXIT_CODE_FAILURE;
+        return r < 0 ? client_report(NULL, r) : EXIT_CODE_OK;
+}
+
 int verb_run(int n, char **words, const Options *options) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -23,11 +37,15 @@ int verb_run(int n, char **words, const Options *options) {
                 .wait = options->wait,
                 .reason = options->reason ? options->reason : default_reason(words[0]),
                 .parts = options->parts,
+                .limit = options->limit,
         };
+        _cleanup_(strings_freep) char **command = NULL;
         ProbeView *probe;
         ExitCode code;
 
         (void) n;
+        if (options_check_purpose(options, &request.kind) < 0)
+                return exit_code_of_wrapper(EXIT_CODE_USAGE);
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, options->probe, &probe);
@@ -39,5 +57,8 @@ int verb_run(int n, char **words, const Options *options) {
         }
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
-        return wrapper_run(lease, words, options->until);
+        code = prepare(probe, words, options, &command);
+        if (code != EXIT_CODE_OK)
+                return exit_code_of_wrapper(code);
+        return wrapper_run(lease, command ? command : words, options->until);
 }
