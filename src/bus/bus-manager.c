@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/fd.h"
 #include "bus/bus-internal.h"
 
 static int get_version(sd_bus *connection, const char *path, const char *interface,
@@ -36,6 +37,17 @@ static int get_sight(sd_bus *connection, const char *path, const char *interface
         return sd_bus_message_append(reply, "s", bus->ops->sight(bus->userdata));
 }
 
+static int method_get_history(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_close_ int fd = -EBADF;
+        Bus *bus = userdata;
+        int r;
+
+        r = bus_options_read(message, NULL, 0, NULL, error);
+        if (r >= 0)
+                r = bus->ops->history(bus->userdata, &fd, error);
+        return r < 0 ? r : sd_bus_reply_method_return(message, "h", fd);
+}
+
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -43,5 +55,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_PROPERTY("Enforcement", "s", get_enforcement, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Sight", "s", get_sight, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_METHOD_WITH_ARGS("GetHistory", SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("h", journal), method_get_history,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

@@ -85,6 +85,10 @@ typedef struct BusOps {
         const char *(*enforcement)(void *userdata);
         const char *(*sight)(void *userdata); /* name of a ProcfsSight */
 
+        /* A descriptor of the journal of use, which the caller closes; or a negative errno with
+         * error filled in. */
+        int (*history)(void *userdata, int *ret_fd, sd_bus_error *error);
+
         /* The probe shown under that id; walk all of them, from NULL to NULL. */
         const Probe *(*probe_find)(void *userdata, const char *id);
         const Probe *(*probe_next)(void *userdata, const Probe *previous);

@@ -38,6 +38,8 @@ static const struct option table[] = {
         { "grace", required_argument, NULL, OPTION_GRACE },
         { "full", no_argument, NULL, OPTION_FULL },
         { "expand", no_argument, NULL, OPTION_EXPAND },
+        { "since", required_argument, NULL, OPTION_SINCE },
+        { "svg", required_argument, NULL, OPTION_SVG },
         { "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
         { "report", required_argument, NULL, OPTION_REPORT },
         { "reset", no_argument, NULL, OPTION_RESET },
@@ -232,6 +234,12 @@ static int set_option(Options *options, int option, const char *value) {
                 break;
         case OPTION_PID:
                 return set_pid(options, value);
+        case OPTION_SINCE:
+                options->since = value;
+                break;
+        case OPTION_SVG:
+                options->svg = value;
+                break;
         case OPTION_GRACE:
                 return set_grace(options, value);
         case OPTION_WITH:

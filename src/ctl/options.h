@@ -35,6 +35,8 @@ typedef enum Leave {
 typedef enum Option {
         OPTION_FULL = 1 << 0,
         OPTION_EXPAND = 1 << 1,
+        OPTION_SINCE = 1 << 2,
+        OPTION_SVG = 1 << 3,
         OPTION_JSON = 1 << 8,
         OPTION_NO_LEGEND = 1 << 9,
         OPTION_PROBE = 1 << 10,
@@ -71,10 +73,11 @@ typedef struct Options {
         const char *report; /* file to write; NULL: none */
         bool reset;         /* the target may be reset */
         Until until;
-        Usec limit;     /* 0: none */
-        pid_t pid;      /* 0: not given */
-        Usec grace;     /* before force is used */
-        unsigned parts; /* mask of ProbePart; 0: the debug interface alone */
+        Usec limit;              /* 0: none */
+        pid_t pid;               /* 0: not given */
+        Usec grace;              /* before force is used */
+        const char *since, *svg; /* NULL: not given */
+        unsigned parts;          /* mask of ProbePart; 0: the debug interface alone */
         ConnectMode mode;
         unsigned speed_khz; /* 0: not given */
         uint8_t ap;

@@ -11,6 +11,7 @@
 /* Of those that talk to the target. */
 #define TARGET_OPTIONS (LEASE_OPTIONS | OPTION_SPEED | OPTION_AP)
 
+#define HISTORY_OPTIONS (OPTION_PROBE | OPTION_JSON | OPTION_NO_LEGEND | OPTION_SINCE | OPTION_SVG)
 #define RELEASE_OPTIONS                                                                      \
         (OPTION_PROBE | OPTION_REASON | OPTION_NO_ASK_PASSWORD | OPTION_ASK | OPTION_FORCE | \
          OPTION_STALE | OPTION_GRACE)
@@ -39,6 +40,7 @@ static const Verb verbs[] = {
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
         { "recover", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_recover },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
+        { "history", 0, 1, HISTORY_OPTIONS, false, verb_history },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },
         { "doctor", 0, 1,
           OPTION_PROBE | OPTION_WAIT | OPTION_NO_ASK_PASSWORD | OPTION_JSON | OPTION_REPORT |

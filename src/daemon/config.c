@@ -60,6 +60,10 @@ static int set_gate(Config *config, const char *value) {
         return 0;
 }
 
+static int set_state_directory(Config *config, const char *value) {
+        return value[0] == '/' ? set_string(&config->state_directory, value) : -EINVAL;
+}
+
 static int set_job_timeout(Config *config, const char *value) {
         Usec span = 0;
         int r;
@@ -104,6 +108,7 @@ static const struct {
 } settings[] = {
         { "Access", "Group", set_group },
         { "Daemon", "RuntimeDirectory", set_runtime_directory },
+        { "Daemon", "StateDirectory", set_state_directory },
         { "Daemon", "Gate", set_gate },
         { "Probes", "JobTimeout", set_job_timeout },
         { "Probes", "JobsMax", set_jobs_max },
@@ -250,17 +255,22 @@ static int read_drop_ins(const char *root, Config *config) {
 static int set_defaults(Config *config) {
         /* The service manager names the directory that it made for us. */
         const char *runtime_directory = getenv("RUNTIME_DIRECTORY");
+        const char *state_directory = getenv("STATE_DIRECTORY");
 
         *config = (Config){
                 .group = strdup("stlink"),
                 .runtime_directory = strdup(runtime_directory ?: "/run/stlinkd"),
+                .state_directory = state_directory ? strdup(state_directory) : NULL,
                 .gate = _GATE_KIND_MAX,
                 .job_timeout = 5 * USEC_PER_SEC,
                 .jobs_max = 8,
                 .away_timeout = 5 * USEC_PER_SEC,
                 .quota = { .held = 256, .waiting = 1024 },
         };
-        return config->group && config->runtime_directory ? 0 : -ENOMEM;
+        return config->group && config->runtime_directory &&
+                               (config->state_directory || !state_directory)
+                       ? 0
+                       : -ENOMEM;
 }
 
 int config_load(const char *root, Config *ret) {
@@ -299,5 +309,6 @@ int config_load_file(const char *path, Config *ret) {
 void config_done(Config *config) {
         free(config->group);
         free(config->runtime_directory);
+        free(config->state_directory);
         *config = (Config){};
 }

@@ -11,6 +11,7 @@
 typedef struct Config {
         char *group;             /* [Access] Group: who may take leases without polkit */
         char *runtime_directory; /* [Daemon] RuntimeDirectory */
+        char *state_directory;   /* [Daemon] StateDirectory; NULL: nothing is kept */
         GateKind gate;           /* [Daemon] Gate; _GATE_KIND_MAX: the best there is */
         Usec job_timeout;        /* [Probes] JobTimeout: for one worker, from its start */
         unsigned jobs_max;       /* [Probes] JobsMax: workers at the same time */

@@ -98,6 +98,7 @@ static void tell(Manager *manager, const Conflict *conflict) {
         text_conflict(conflict, text, sizeof(text));
         journal_conflict(probe_get(manager->probes, conflict->probe), conflict, text);
         bus_conflict(manager->bus, conflict, text);
+        manager_note_refusal(manager, conflict);
 }
 
 void manager_tell_conflicts(Manager *manager) {

@@ -6,6 +6,7 @@
 #include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
+#include "daemon/history.h"
 #include "daemon/job.h"
 #include "daemon/lease-fd.h"
 #include "daemon/manager.h"
@@ -32,8 +33,10 @@ struct Manager {
         ProbeChanges probe_changes; /* decided, and not performed yet */
         LeaseChanges lease_changes;
         List probe_entries, lease_entries;
-        List endings;       /* of programs that were left behind */
-        void *leases_by_id; /* tsearch(3) tree of LeaseEntry */
+        History *history;
+        struct Use *short_use; /* manager-history.c: one that may be followed by more */
+        List endings;          /* of programs that were left behind */
+        void *leases_by_id;    /* tsearch(3) tree of LeaseEntry */
         size_t n_lease_entries;
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;
@@ -71,6 +74,7 @@ typedef struct ProbeEntry {
         PartNode *parts; /* the other devices: serial port, disk */
         size_t n_parts;
         unsigned bus, device; /* numbers of the node */
+        List uses;            /* manager-history.c */
         List tasks;           /* what workers do on it, one at a time */
         Member *members;
         size_t n_members;
@@ -182,6 +186,17 @@ bool lease_entry_clear(LeaseEntry *entry);
 /* Whether a program that works under the lease has the debug interface claimed. */
 bool lease_entry_has_claim(const LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
+
+/* manager-history.c: the journal of use. */
+int manager_start_history(Manager *manager);
+void manager_flush_uses(Manager *manager);
+int manager_get_history(void *userdata, int *ret_fd, sd_bus_error *error);
+void manager_note_refusal(Manager *manager, const Conflict *conflict);
+void lease_entry_note_granted(const LeaseEntry *entry, const Probe *probe, const Lease *lease);
+void lease_entry_note_ended(const LeaseEntry *entry, const Probe *probe, const Lease *lease,
+                            LeaseEnd end);
+void probe_entry_note_uses(ProbeEntry *entry);
+void probe_entry_end_uses(ProbeEntry *entry, const char *why);
 
 /* manager-revoke.c: taking leases back. */
 int manager_revoke(void *userdata, LeaseId id, const RevokeOptions *options,

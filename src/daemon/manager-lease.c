@@ -278,10 +278,12 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
                 perform_queued(entry);
         } else if (entry && change->type == LEASE_CHANGE_GRANTED) {
                 perform_granted(entry, probe);
+                lease_entry_note_granted(entry, probe, &change->lease);
         } else if (entry && change->type == LEASE_CHANGE_ASKED) {
                 lease_entry_asked(entry, probe, &change->lease);
                 lease_entry_save(entry);
         } else if (entry) {
+                lease_entry_note_ended(entry, probe, &change->lease, change->end);
                 perform_ended(entry, probe, change->end);
         }
         if (!probe)

@@ -40,6 +40,7 @@ static ProbeEntry *probe_entry_ensure(Manager *manager, uint32_t number) {
         entry->manager = manager;
         entry->number = number;
         list_init(&entry->tasks);
+        list_init(&entry->uses);
         list_append(&manager->probe_entries, &entry->link);
         return entry;
 }
@@ -141,6 +142,7 @@ void probe_entry_update(ProbeEntry *entry) {
         if (entry->node) {
                 find_strangers(entry, &used, &claimed);
                 log_held(entry, used);
+                probe_entry_note_uses(entry);
                 r = probe_set_used(manager->probes, entry->number, used, claimed,
                                    &manager->probe_changes);
         }
@@ -222,6 +224,7 @@ static void perform_detached(Manager *manager, uint32_t number) {
         probe_entry_watch_parts(entry, NULL);
         entry->node = gate_remove_node(entry->node);
         entry->shut = false;
+        probe_entry_end_uses(entry, "unplugged");
         entry->n_members = 0;
         entry->held = false;
         /* The open files of the old device are of no use any more. */

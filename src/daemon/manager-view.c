@@ -103,6 +103,7 @@ const BusOps manager_ops = {
         .gate = view_gate,
         .enforcement = view_enforcement,
         .sight = view_sight,
+        .history = manager_get_history,
         .probe_find = view_probe_find,
         .probe_next = view_probe_next,
         .holder_at = view_holder_at,

@@ -162,6 +162,9 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         if (r < 0)
                 return log_error_errno(r, "Cannot watch who uses probes");
         manager_set_up_gate(manager);
+        r = manager_start_history(manager);
+        if (r < 0)
+                return r;
         r = job_runner_new(manager->event, manager->gate, worker, config->jobs_max, &manager->jobs);
         if (r < 0)
                 return r;
@@ -231,8 +234,13 @@ Manager *manager_free(Manager *manager) {
         }
         sd_event_source_disable_unref(manager->return_timer);
         state_free(manager->state);
-        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link) {
+                probe_entry_end_uses(entry, "daemon-stopped");
                 probe_entry_free(entry);
+        }
+        if (manager->history)
+                manager_flush_uses(manager);
+        history_free(manager->history);
         sd_bus_slot_unref(manager->name_signals);
         bus_free(manager->bus);
         job_runner_free(manager->jobs);

@@ -13,7 +13,7 @@ function __stlinkctl_takes_target
     __fish_seen_subcommand_from connect reset halt resume read write
 end
 
-set -l verbs status list monitor run connect reset halt resume read write selector alias unalias lock unlock renew recover tty leases doctor explain release
+set -l verbs status list monitor run connect reset halt resume read write selector alias unalias lock unlock renew recover tty leases history doctor explain release
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -34,13 +34,14 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'S
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a recover -d 'Bring a probe back that does not answer'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a history -d 'Who had which probe from when to when'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a doctor -d 'Examine a probe and its target'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a release -d 'Give it back, or get it back from somebody'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume selector lock unlock renew recover tty release" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume selector lock unlock renew recover tty release history" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
-complete -c stlinkctl -n "__fish_seen_subcommand_from list leases" -l no-legend -d 'Print no headings'
+complete -c stlinkctl -n "__fish_seen_subcommand_from list leases history" -l no-legend -d 'Print no headings'
 complete -c stlinkctl -n __stlinkctl_takes_lease -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l wait -d 'Wait until it is free'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l no-ask-password -d 'Do not ask for a password'
@@ -63,6 +64,8 @@ complete -c stlinkctl -n "__fish_seen_subcommand_from connect reset" -l leave -x
 complete -c stlinkctl -n __stlinkctl_takes_target -l speed -x -d 'SWD clock in kHz, at most'
 complete -c stlinkctl -n __stlinkctl_takes_target -l ap -x -d 'Access port of the target'
 complete -c stlinkctl -n "__fish_seen_subcommand_from read" -s o -l output -rF -d 'Where to put the bytes'
+complete -c stlinkctl -n "__fish_seen_subcommand_from history" -l since -x -d 'From then on'
+complete -c stlinkctl -n "__fish_seen_subcommand_from history" -l svg -rF -d 'Draw it'
 complete -c stlinkctl -n "__fish_seen_subcommand_from status" -l full -d 'Show command lines, too'
 complete -c stlinkctl -n "__fish_seen_subcommand_from status release" -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n "__fish_seen_subcommand_from release" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
