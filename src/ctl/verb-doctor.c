@@ -19,6 +19,7 @@
 #include "ctl/select.h"
 #include "ctl/text.h"
 #include "ctl/verbs.h"
+#include "gate/process.h"
 #include "usb/node.h"
 
 #define INDENT          14
@@ -112,11 +113,25 @@ _printf_(3, 4) static void refuse(Examination *examination, Refusal refusal, con
         va_end(args);
 }
 
+/* Whether we work under that lease: "stlinkctl run -- stlinkctl doctor", or in a shell that has
+ * locked the probe. */
+static bool is_ours(const LeaseView *lease) {
+        pid_t pid = getpid();
+
+        while (pid > 1 && (uint32_t) pid != lease->pid) {
+                Usec start;
+
+                if (process_read_parent(pid, &pid, &start) < 0)
+                        return false;
+        }
+        return pid > 1;
+}
+
 /* Whether somebody uses it, as far as one can see without touching it. */
 static bool is_held(Examination *examination) {
         const ProbeFact *probe = examination->probe;
 
-        if (probe->lease)
+        if (probe->lease && !is_ours(probe->lease))
                 refuse(examination, REFUSAL_HELD, "%s (PID %u) has leased it",
                        probe->lease->command ? probe->lease->command : "somebody",
                        probe->lease->pid);
@@ -261,13 +276,15 @@ static bool may_leave_loader(const ProbeFact *probe) {
 static int examine(Doctor *doctor, const Options *options) {
         Examination *examination = &doctor->examination;
         LinkOptions link = { .may_reset = options->reset, .reopen = reopen, .userdata = doctor };
-        bool open;
+        bool open, alone;
 
         /* Waiting is the way around somebody who holds it. */
         if (!examination->probe ||
             (!(options->given & OPTION_WAIT && examination->probe->view) && is_held(examination)))
                 return 0;
-        open = examination->probe->view ? take_lease(doctor, options) : open_alone(doctor);
+        alone = !examination->probe->view ||
+                (examination->probe->lease && is_ours(examination->probe->lease));
+        open = alone ? open_alone(doctor) : take_lease(doctor, options);
         if (!open)
                 return 0;
         doctor->cancel_fd = open_cancel_fd();

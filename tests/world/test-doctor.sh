@@ -191,6 +191,10 @@ kill "$squatter"
 wait "$squatter" 2>/dev/null
 free_again 2
 
+check_match "doctor works under a lease of its caller" '"verdict": *"healthy"' \
+        "$("$stlinkctl" run -p 1-2 -- "$stlinkctl" doctor --json -p 1-2)"
+free_again 2
+
 # The report is a page of its own.
 "$stlinkctl" doctor -p 1-1 --report "$scratch/report.html" >/dev/null
 check_match "the report has the verdict" 'verdict <code>healthy</code>' "$(cat "$scratch/report.html")"
