@@ -2,115 +2,44 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "gate/gate-bpf-private.h"
+#include "gate/gate.skel.h"
 
-/* The kernel's PROC_PID_INIT_INO: of the pid namespace whose pids the events have */
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFC
+/* Loading reads the types of the whole kernel, some 10 MiB, and touches most of libbpf and libelf.
+ * A child does that and passes on what comes of it, descriptors, so that the daemon stays small
+ * for the rest of its days. */
 
-/* --- what outlives us --------------------------------------------------------------------- */
+static const char *const map_names[_GATE_MAP_MAX] = {
+        [GATE_MAP_NODES] = "nodes",       [GATE_MAP_BINDINGS] = "bindings",
+        [GATE_MAP_MEMBERS] = "members",   [GATE_MAP_FILES] = "files",
+        [GATE_MAP_USAGES] = "usages",     [GATE_MAP_BUSES] = "buses",
+        [GATE_MAP_REFUSALS] = "refusals", [GATE_MAP_EVENTS] = "events",
+        [GATE_MAP_LOST] = "lost",
+};
 
-/* The maps of an earlier gate are used on, with all that is in them. Its links stay until ours are
- * there, so that nobody slips through between the two. */
-
-#define NAME_MAX_KEPT 128
-#define LINKS_PREFIX  "gate-link-"
-
-typedef struct OldLink {
-        char name[NAME_MAX_KEPT];
-        int fd;
-} OldLink;
-
-typedef struct OldLinks {
-        OldLink items[64];
-        size_t n;
-} OldLinks;
-
-static const char *map_name(const struct bpf_map *map, char *buffer) {
-        (void) snprintf(buffer, NAME_MAX_KEPT, "gate-map-%d-%s", GATE_LAYOUT, bpf_map__name(map));
-        return buffer;
+const char *gate_map_to_string(GateMap map) {
+        return map_names[map];
 }
 
-static void adopt_maps(Gate *gate) {
-        char name[NAME_MAX_KEPT];
-        struct bpf_map *map;
+/* What the child says: a descriptor in each message but the last. */
+typedef struct Loaded {
+        enum {
+                LOADED_MAP,
+                LOADED_LINK,
+                LOADED_END,
+        } what;
+        GateMap map;
+        bool reused; /* the map is the one that was there */
+        int error;   /* with the end */
+} Loaded;
 
-        if (!gate->store)
-                return;
-        bpf_object__for_each_map(map, gate->bpf->program->obj) {
-                _cleanup_close_ int fd = -EBADF;
-
-                if (bpf_map__is_internal(map))
-                        continue;
-                fd = gate->store->take(map_name(map, name));
-                if (fd >= 0 && bpf_map__reuse_fd(map, fd) >= 0)
-                        gate->bpf->adopted = true;
-                else if (fd >= 0)
-                        gate->store->remove(name);
-        }
-}
-
-static void take_old_links(Gate *gate, OldLinks *old) {
-        const char *name;
-
-        while (gate->store && old->n < ELEMENTSOF(old->items) &&
-               (name = gate->store->find(LINKS_PREFIX))) {
-                OldLink *link = &old->items[old->n];
-
-                (void) snprintf(link->name, sizeof(link->name), "%s", name);
-                link->fd = gate->store->take(link->name);
-                if (link->fd < 0)
-                        return;
-                old->n++;
-        }
-}
-
-static void drop_old_links(Gate *gate, OldLinks *old) {
-        for (size_t i = 0; i < old->n; i++) {
-                gate->store->remove(old->items[i].name);
-                close(old->items[i].fd);
-        }
-}
-
-static void keep_all(Gate *gate) {
-        const struct bpf_object_skeleton *skeleton = gate->bpf->program->skeleton;
-        Usec now = now_usec(CLOCK_BOOTTIME);
-        char name[NAME_MAX_KEPT];
-        struct bpf_map *map;
-
-        if (!gate->store)
-                return;
-        bpf_object__for_each_map(map, gate->bpf->program->obj) if (!bpf_map__is_internal(map))(void)
-                gate->store->push(map_name(map, name), bpf_map__fd(map));
-        for (int i = 0; i < skeleton->prog_cnt; i++) {
-                struct bpf_link *link = *skeleton->progs[i].link;
-
-                if (!link)
-                        continue;
-                (void) snprintf(name, sizeof(name), LINKS_PREFIX "%" PRIx64 "-%s", now,
-                                skeleton->progs[i].name);
-                (void) gate->store->push(name, bpf_link__fd(link));
-        }
-}
-
-/* --- loading ------------------------------------------------------------------------------ */
-
-static int check_pid_namespace(void) {
-        struct stat st;
-
-        if (stat("/proc/self/ns/pid", &st) < 0)
-                return -errno;
-        return st.st_ino == INITIAL_PID_NAMESPACE ? 0 : -EXDEV;
-}
+/* --- in the child ------------------------------------------------------------------------- */
 
 /* Hooks that not every kernel has. Without the first, 32-bit programs go through the same hook
  * as others; without the second, closes are noticed later. */
@@ -143,95 +72,122 @@ static int explain(int error) {
         }
 }
 
-static int load(Gate *gate) {
-        GateBpf *bpf = gate->bpf;
+static struct bpf_map *find_map(const struct gate_bpf *program, GateMap map) {
+        return bpf_object__find_map_by_name(program->obj, map_names[map]);
+}
+
+static int load(struct gate_bpf *program, GateBpf *bpf) {
         int r;
 
-        bpf->program = gate_bpf__open();
-        if (!bpf->program)
-                return -errno;
-        drop_missing(bpf->program);
-        adopt_maps(gate);
-        r = gate_bpf__load(bpf->program);
+        drop_missing(program);
+        for (GateMap i = 0; i < _GATE_MAP_MAX; i++)
+                bpf->reused[i] = bpf->maps[i] >= 0 &&
+                                 bpf_map__reuse_fd(find_map(program, i), bpf->maps[i]) >= 0;
+        r = gate_bpf__load(program);
         if (r >= 0)
-                r = gate_bpf__attach(bpf->program);
+                r = gate_bpf__attach(program);
         return r < 0 ? explain(r) : 0;
 }
 
-/* A kernel that has BPF LSM, but was started without it, takes the program and never calls it.
- * So open something and see. */
-static int self_test(Gate *gate) {
-        GateKey key = GATE_KEY(S_IFCHR, 1, 3);
-        int nodes = bpf_map__fd(gate->bpf->program->maps.nodes);
-        _cleanup_close_ int fd = -EBADF;
-        GateMark mark = {};
+static int send_maps(const struct gate_bpf *program, const GateBpf *bpf, int socket) {
+        for (GateMap i = 0; i < _GATE_MAP_MAX; i++) {
+                Loaded loaded = { .what = LOADED_MAP, .map = i, .reused = bpf->reused[i] };
+                int r = send_with_fd(socket, &loaded, sizeof(loaded),
+                                     bpf_map__fd(find_map(program, i)));
 
-        if (bpf_map_update_elem(nodes, &key, &mark, BPF_ANY) < 0)
-                return -errno;
-        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        (void) bpf_map_delete_elem(nodes, &key);
-        if (fd < 0)
-                return -errno;
-        (void) ring_buffer__consume(gate->bpf->ring);
-        return gate->bpf->works ? 0 : -ENOSYS;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
-static int admit_ourselves(Gate *gate) {
-        _cleanup_close_ int pidfd = pidfd_open(getpid(), 0);
+static int send_links(const struct gate_bpf *program, int socket) {
+        const struct bpf_object_skeleton *skeleton = program->skeleton;
+        const Loaded loaded = { .what = LOADED_LINK };
 
-        return pidfd < 0 ? -errno : gate_bpf_admit(gate, GATE_TAG_OURS, pidfd);
+        for (int i = 0; i < skeleton->prog_cnt; i++) {
+                const struct bpf_link *link = *skeleton->progs[i].link;
+                int r = link ? send_with_fd(socket, &loaded, sizeof(loaded), bpf_link__fd(link))
+                             : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
-static int start(Gate *gate) {
-        GateBpf *bpf = gate->bpf;
-        int r;
+_noreturn_ static void load_and_send(GateBpf *bpf, int socket) {
+        struct gate_bpf *program;
+        Loaded end = { .what = LOADED_END };
 
         (void) libbpf_set_print(NULL);
-        r = load(gate);
-        /* libbpf has read the types of the whole kernel and freed them again: some 10 MiB. */
-        (void) malloc_trim(0);
-        if (r < 0)
-                return r;
-        bpf->ring = ring_buffer__new(bpf_map__fd(bpf->program->maps.events), gate_bpf_on_event,
-                                     gate, NULL);
-        if (!bpf->ring)
+        program = gate_bpf__open();
+        end.error = program ? load(program, bpf) : -errno;
+        if (end.error >= 0)
+                end.error = send_maps(program, bpf, socket);
+        if (end.error >= 0)
+                end.error = send_links(program, socket);
+        (void) send_with_fd(socket, &end, sizeof(end), -EBADF);
+        /* What has been passed on outlives us, and nothing else is to be done at our end. */
+        _exit(EXIT_SUCCESS);
+}
+
+/* --- in the daemon ------------------------------------------------------------------------ */
+
+static int take_loaded(GateBpf *bpf, const Loaded *loaded, int fd) {
+        if (fd < 0)
+                return -EPROTO;
+        if (loaded->what == LOADED_MAP && loaded->map < _GATE_MAP_MAX) {
+                safe_close(bpf->maps[loaded->map]);
+                bpf->maps[loaded->map] = fd;
+                bpf->reused[loaded->map] = loaded->reused;
+                return 0;
+        }
+        if (loaded->what == LOADED_LINK && bpf->n_links < GATE_LINKS_MAX) {
+                bpf->links[bpf->n_links++] = fd;
+                return 0;
+        }
+        safe_close(fd);
+        return -EPROTO;
+}
+
+static int receive_all(GateBpf *bpf, int socket) {
+        for (;;) {
+                Loaded loaded;
+                int fd = -EBADF;
+                ssize_t n = receive_with_fd(socket, &loaded, sizeof(loaded), &fd);
+                int r;
+
+                if (n < 0)
+                        return (int) n;
+                if (n != sizeof(loaded)) {
+                        safe_close(fd);
+                        return -EIO; /* it died */
+                }
+                if (loaded.what == LOADED_END)
+                        return loaded.error;
+                r = take_loaded(bpf, &loaded, fd);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int gate_bpf_load(GateBpf *bpf) {
+        int pair[2], r;
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
-        r = self_test(gate);
+        pid = fork();
+        if (pid == 0)
+                load_and_send(bpf, pair[1]);
+        r = pid < 0 ? -errno : 0;
+        safe_close(pair[1]);
         if (r >= 0)
-                r = admit_ourselves(gate);
-        if (r >= 0)
-                r = sd_event_add_io(gate->event, &bpf->source, ring_buffer__epoll_fd(bpf->ring),
-                                    EPOLLIN, gate_bpf_on_ring, gate);
-        return r < 0 ? r : gate_backend_poll.start(gate);
-}
-
-int gate_bpf_start(Gate *gate) {
-        OldLinks old = {};
-        int r;
-
-        r = check_pid_namespace();
-        if (r < 0)
-                return r;
-        gate->bpf = calloc(1, sizeof(*gate->bpf));
-        if (!gate->bpf)
-                return -ENOMEM;
-        take_old_links(gate, &old);
-        r = start(gate);
-        if (r >= 0)
-                keep_all(gate);
-        /* The new ones are in force; or nobody could tell the old ones any more what to do. */
-        drop_old_links(gate, &old);
+                r = receive_all(bpf, pair[0]);
+        safe_close(pair[0]);
+        if (pid > 0)
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
         return r;
-}
-
-void gate_bpf_stop(Gate *gate) {
-        GateBpf *bpf = TAKE_PTR(gate->bpf);
-
-        gate_backend_poll.stop(gate);
-        if (!bpf)
-                return;
-        sd_event_source_disable_unref(bpf->source);
-        ring_buffer__free(bpf->ring);
-        gate_bpf__destroy(bpf->program);
-        free(bpf);
 }

@@ -5,12 +5,31 @@
 
 #include "gate/gate-bpf.h"
 #include "gate/gate-private.h"
-#include "gate/gate.skel.h"
 
 /* Shared by the files of the gate with a program in the kernel. */
 
+/* The maps of gate.bpf.c */
+typedef enum GateMap {
+        GATE_MAP_NODES,
+        GATE_MAP_BINDINGS,
+        GATE_MAP_MEMBERS,
+        GATE_MAP_FILES,
+        GATE_MAP_USAGES,
+        GATE_MAP_BUSES,
+        GATE_MAP_REFUSALS,
+        GATE_MAP_EVENTS,
+        GATE_MAP_LOST,
+        _GATE_MAP_MAX,
+} GateMap;
+
+/* More than the program has hooks */
+#define GATE_LINKS_MAX 16
+
 struct GateBpf {
-        struct gate_bpf *program;
+        int maps[_GATE_MAP_MAX];
+        bool reused[_GATE_MAP_MAX]; /* an earlier gate's, with all that is in it */
+        int links[GATE_LINKS_MAX];  /* closing the last copy of one takes its hook away */
+        size_t n_links;
         struct ring_buffer *ring;
         sd_event_source *source;
         __u64 n_lost;   /* as last seen */
@@ -20,7 +39,12 @@ struct GateBpf {
         bool adopted;   /* the maps have what an earlier gate left, until that is settled */
 };
 
-/* gate-bpf-load.c: into the kernel, and out of it */
+/* gate-bpf-load.c: have the program loaded and attached, with those maps of an earlier gate that
+ * bpf->maps has, where they fit; afterwards it has all maps and links. */
+const char *gate_map_to_string(GateMap map);
+int gate_bpf_load(GateBpf *bpf);
+
+/* gate-bpf-start.c: into force, and out of it */
 int gate_bpf_start(Gate *gate);
 void gate_bpf_stop(Gate *gate);
 

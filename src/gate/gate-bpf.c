@@ -106,7 +106,7 @@ int gate_bpf_on_event(void *userdata, void *data, size_t size) {
 
 /* What was refused while the ring had no room is counted all the same. */
 static void find_refusals(Gate *gate) {
-        int map = bpf_map__fd(gate->bpf->program->maps.refusals);
+        int map = gate->bpf->maps[GATE_MAP_REFUSALS];
         GateUser key = {}, *previous = NULL;
         Usec now = now_usec(CLOCK_BOOTTIME);
         unsigned bus;
@@ -121,6 +121,17 @@ static void find_refusals(Gate *gate) {
         }
 }
 
+static bool events_were_lost(GateBpf *bpf) {
+        __u64 n_lost = bpf->n_lost;
+        __u32 key = 0;
+
+        (void) bpf_map_lookup_elem(bpf->maps[GATE_MAP_LOST], &key, &n_lost);
+        if (n_lost == bpf->n_lost)
+                return false;
+        bpf->n_lost = n_lost;
+        return true;
+}
+
 static bool bpf_drain(Gate *gate) {
         GateBpf *bpf = gate->bpf;
         bool full = gate_backend_poll.drain(gate);
@@ -129,8 +140,7 @@ static bool bpf_drain(Gate *gate) {
         (void) ring_buffer__consume(bpf->ring);
         full |= bpf->full;
         bpf->full = false;
-        if (bpf->n_lost != bpf->program->bss->n_lost) {
-                bpf->n_lost = bpf->program->bss->n_lost;
+        if (events_were_lost(bpf)) {
                 full = true;
                 find_refusals(gate);
         }
@@ -154,15 +164,14 @@ static bool is_left_bound(const Gate *gate, GateKey key) {
         GateMark mark = {};
 
         return gate->bpf->adopted &&
-               bpf_map_lookup_elem(bpf_map__fd(gate->bpf->program->maps.nodes), &key, &mark) >= 0 &&
+               bpf_map_lookup_elem(gate->bpf->maps[GATE_MAP_NODES], &key, &mark) >= 0 &&
                mark.n_bindings > 0;
 }
 
 static int set_mark(Gate *gate, GateKey key, size_t n_bindings) {
         GateMark mark = { .n_bindings = (__u32) n_bindings };
 
-        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.nodes), &key, &mark, BPF_ANY) <
-            0)
+        if (bpf_map_update_elem(gate->bpf->maps[GATE_MAP_NODES], &key, &mark, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
         return 0;
 }
@@ -195,15 +204,14 @@ static void bpf_unwatch(GateNode *node) {
         LIST_FOREACH(&node->gate->nodes, GateNode, other, link)
                 if (other->marked && node_gate_key(other) == key)
                         return;
-        (void) bpf_map_delete_elem(bpf_map__fd(node->gate->bpf->program->maps.nodes), &key);
+        (void) bpf_map_delete_elem(node->gate->bpf->maps[GATE_MAP_NODES], &key);
 }
 
 static int add_binding(Gate *gate, GateKey key, GateTag tag) {
         GateBinding binding = { .node = key, .tag = to_kernel(tag) };
         __u32 there = 1;
 
-        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.bindings), &binding, &there,
-                                BPF_ANY) < 0)
+        if (bpf_map_update_elem(gate->bpf->maps[GATE_MAP_BINDINGS], &binding, &there, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
         return 0;
 }
@@ -223,7 +231,7 @@ static void unbind_node(GateNode *node, GateTag tag) {
         if (!node->marked || node->gate->left)
                 return;
         (void) update_mark(node);
-        (void) bpf_map_delete_elem(bpf_map__fd(node->gate->bpf->program->maps.bindings), &binding);
+        (void) bpf_map_delete_elem(node->gate->bpf->maps[GATE_MAP_BINDINGS], &binding);
 }
 
 /* Where to put a tag: a place that is free, else that of a lease that has ended. */
@@ -245,7 +253,7 @@ static __u64 *find_place(const Gate *gate, GateMember *member, __u64 tag) {
 }
 
 int gate_bpf_admit(Gate *gate, __u64 tag, int pidfd) {
-        int members = bpf_map__fd(gate->bpf->program->maps.members);
+        int members = gate->bpf->maps[GATE_MAP_MEMBERS];
         GateMember member = {};
         __u64 *place;
 
@@ -269,8 +277,7 @@ static int read_traffic(const GateNode *node, const Process *process, GateTraffi
 
         if (!node->marked)
                 return -EOPNOTSUPP;
-        if (bpf_map_lookup_elem(bpf_map__fd(node->gate->bpf->program->maps.usages), &user, &usage) <
-                    0 &&
+        if (bpf_map_lookup_elem(node->gate->bpf->maps[GATE_MAP_USAGES], &user, &usage) < 0 &&
             errno != ENOENT)
                 return -errno;
         /* Not what another process did that had this pid before */
@@ -289,8 +296,7 @@ static void take_refusal(Gate *gate, const GateNode *node, GateRefusal *refusal)
                           .process = (__u32) refusal->pid };
         GateTries tries = {};
 
-        if (bpf_map_lookup_and_delete_elem(bpf_map__fd(gate->bpf->program->maps.refusals), &user,
-                                           &tries) < 0)
+        if (bpf_map_lookup_and_delete_elem(gate->bpf->maps[GATE_MAP_REFUSALS], &user, &tries) < 0)
                 return;
         refusal->count = tries.count;
         refusal->last = tries.last / 1000;
@@ -305,13 +311,12 @@ static void take_refusal(Gate *gate, const GateNode *node, GateRefusal *refusal)
 static GateBus read_bus(const Gate *gate, __u32 bus) {
         GateBus value = {};
 
-        (void) bpf_map_lookup_elem(bpf_map__fd(gate->bpf->program->maps.buses), &bus, &value);
+        (void) bpf_map_lookup_elem(gate->bpf->maps[GATE_MAP_BUSES], &bus, &value);
         return value;
 }
 
 static int write_bus(Gate *gate, __u32 bus, const GateBus *value) {
-        if (bpf_map_update_elem(bpf_map__fd(gate->bpf->program->maps.buses), &bus, value, BPF_ANY) <
-            0)
+        if (bpf_map_update_elem(gate->bpf->maps[GATE_MAP_BUSES], &bus, value, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
         return 0;
 }
@@ -333,7 +338,7 @@ typedef bool (*Keep)(const Gate *gate, const GateBinding *binding, GateKey which
 
 /* Delete those bindings that are not to be kept. */
 static void sweep_bindings(Gate *gate, Keep keep, GateKey which) {
-        int map = bpf_map__fd(gate->bpf->program->maps.bindings);
+        int map = gate->bpf->maps[GATE_MAP_BINDINGS];
         GateBinding key, next;
         bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
 
@@ -394,7 +399,7 @@ static bool is_watched(const Gate *gate, GateKey key) {
 }
 
 static void settle(Gate *gate) {
-        int map = bpf_map__fd(gate->bpf->program->maps.nodes);
+        int map = gate->bpf->maps[GATE_MAP_NODES];
         GateKey key, next;
         bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
 

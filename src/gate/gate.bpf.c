@@ -127,18 +127,31 @@ struct {
         __uint(max_entries, 512 * 1024);
 } events SEC(".maps");
 
-/* Events that found no room */
-__u64 n_lost;
+/* How many events found no room */
+struct {
+        __uint(type, BPF_MAP_TYPE_ARRAY);
+        __uint(max_entries, 1);
+        __type(key, __u32);
+        __type(value, __u64);
+} lost SEC(".maps");
 
 /* Programs that carry other people's descriptors without using them. Somebody else may give
  * himself such a name, but gains nothing: it only keeps him from becoming a member. */
 static const char carriers[][16] = { "dbus-daemon", "dbus-broker", "xdg-dbus-proxy" };
 
+static void count_lost(void) {
+        __u32 key = 0;
+        __u64 *n_lost = bpf_map_lookup_elem(&lost, &key);
+
+        if (n_lost)
+                __sync_fetch_and_add(n_lost, 1);
+}
+
 static void report(GateKey node, __u32 kind) {
         GateEvent *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
         if (!event) {
-                __sync_fetch_and_add(&n_lost, 1);
+                count_lost();
                 return;
         }
         event->node = node;
