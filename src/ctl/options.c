@@ -196,18 +196,49 @@ static int set_ap(Options *options, const char *text) {
         return r;
 }
 
-static int set_option(Options *options, int option, const char *value) {
-        options->given |= (unsigned) option;
+/* Options that need no look at their value; false for any other. */
+static bool set_plain(Options *options, int option, const char *value) {
         switch (option) {
         case OPTION_JSON:
                 options->json = true;
-                break;
+                return true;
         case OPTION_NO_LEGEND:
                 options->legend = false;
-                break;
+                return true;
         case OPTION_PROBE:
                 options->probe = value;
-                break;
+                return true;
+        case OPTION_REPORT:
+                options->report = value;
+                return true;
+        case OPTION_RESET:
+                options->reset = true;
+                return true;
+        case OPTION_NO_ASK_PASSWORD:
+                options->no_ask_password = true;
+                return true;
+        case OPTION_EXPAND:
+                options->expand = true;
+                return true;
+        case OPTION_SINCE:
+                options->since = value;
+                return true;
+        case OPTION_SVG:
+                options->svg = value;
+                return true;
+        case OPTION_OUTPUT:
+                options->output = value;
+                return true;
+        default:
+                return false;
+        }
+}
+
+static int set_option(Options *options, int option, const char *value) {
+        options->given |= (unsigned) option;
+        if (set_plain(options, option, value))
+                return 0;
+        switch (option) {
         case OPTION_WAIT:
                 return set_wait(options, value);
         case OPTION_REASON:
@@ -217,29 +248,11 @@ static int set_option(Options *options, int option, const char *value) {
                 }
                 options->reason = value;
                 break;
-        case OPTION_REPORT:
-                options->report = value;
-                break;
-        case OPTION_RESET:
-                options->reset = true;
-                break;
-        case OPTION_NO_ASK_PASSWORD:
-                options->no_ask_password = true;
-                break;
         case OPTION_FOR:
                 set_purpose(options, value);
                 break;
-        case OPTION_EXPAND:
-                options->expand = true;
-                break;
         case OPTION_PID:
                 return set_pid(options, value);
-        case OPTION_SINCE:
-                options->since = value;
-                break;
-        case OPTION_SVG:
-                options->svg = value;
-                break;
         case OPTION_GRACE:
                 return set_grace(options, value);
         case OPTION_WITH:
@@ -254,9 +267,6 @@ static int set_option(Options *options, int option, const char *value) {
                 return set_ap(options, value);
         case OPTION_LEAVE:
                 return set_leave(options, value);
-        case OPTION_OUTPUT:
-                options->output = value;
-                break;
         }
         return 0;
 }

@@ -14,7 +14,6 @@
 #define MOUNTS     "/proc/self/mounts"
 #define MOUNTS_MAX 16
 
-
 static bool same(const char *a, const char *b) {
         return a && strcmp(a, b) == 0;
 }
