@@ -75,6 +75,9 @@ int bus_probe_path(const char *id, char **ret);
 #define LEASE_PATH_MAX (sizeof(STLINKD_LEASE_PATH) + 24)
 void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]);
 
+/* Ask the bus who sent this; caller->name is filled in before. Or a negative errno. */
+int bus_caller_ask(sd_bus_message *message, BusCaller *caller);
+
 /* Who sent this; -EACCES, with error filled in, when the bus does not say. */
 int bus_caller_read(Bus *bus, sd_bus_message *message, BusCaller *ret, sd_bus_error *error);
 

@@ -48,6 +48,26 @@ static int method_get_history(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : sd_bus_reply_method_return(message, "h", fd);
 }
 
+static int method_get_obstacle(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        BusCaller client = {};
+        char text[OBSTACLE_MAX];
+        Bus *bus = userdata;
+        const char *port;
+        uint32_t uid;
+        int r;
+
+        (void) error;
+        r = sd_bus_message_read(message, "ssu", &port, &client.name, &uid);
+        if (r < 0)
+                return r;
+        client.uid = uid;
+        bus->ops->obstacle(bus->userdata, port, &client, text, sizeof(text));
+        r = sd_bus_reply_method_return(message, "s", text);
+        return r < 0 ? r : 1;
+}
+
+#define OBSTACLE_ARGUMENTS SD_BUS_ARGS("s", port, "s", client, "u", uid)
+
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -58,5 +78,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("GetHistory", SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("h", journal), method_get_history,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetObstacle", OBSTACLE_ARGUMENTS, SD_BUS_RESULT("s", obstacle),
+                                method_get_obstacle, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };

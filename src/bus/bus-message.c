@@ -21,7 +21,7 @@ static void make_known(Bus *bus, const BusCaller *caller) {
 }
 
 /* A credential that is missing counts as a refusal, never as user 0. */
-static int ask_bus(sd_bus_message *message, BusCaller *caller) {
+int bus_caller_ask(sd_bus_message *message, BusCaller *caller) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
         int r;
 
@@ -45,7 +45,7 @@ int bus_caller_read(Bus *bus, sd_bus_message *message, BusCaller *ret, sd_bus_er
         if (known) {
                 caller.uid = known->uid;
                 caller.pid = known->pid;
-        } else if (!caller.name || ask_bus(message, &caller) < 0) {
+        } else if (!caller.name || bus_caller_ask(message, &caller) < 0) {
                 return bus_error_setf(error, EACCES, "The bus does not say who you are");
         } else {
                 make_known(bus, &caller);

@@ -212,6 +212,11 @@ int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd) {
         return sd_bus_reply_method_return(message, "oh", path, fd);
 }
 
+void bus_enforcement_changed(Bus *bus) {
+        (void) sd_bus_emit_properties_changed(bus->connection, STLINKD_PATH,
+                                              STLINKD_MANAGER_INTERFACE, "Enforcement", NULL);
+}
+
 int bus_reply_recover(sd_bus_message *message, bool answers, const char *firmware,
                       const char *problem) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

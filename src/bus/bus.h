@@ -47,6 +47,9 @@ void bus_lease_ended(Bus *bus, LeaseId id, const char *owner, const char *reason
 /* Tell of a conflict, which the sentence says to people. */
 void bus_conflict(Bus *bus, const Conflict *conflict, const char *text);
 
+/* How far leases bind. */
+void bus_enforcement_changed(Bus *bus);
+
 /* The answer to Acquire and to Open; the message is not consumed, nor is fd. An fd of -EBADF
  * answers AcquireBound, with which none comes. */
 int bus_reply_acquire(sd_bus_message *message, LeaseId id, int fd);

@@ -36,6 +36,8 @@
 #define STLINKD_ACTION_MODE_SWITCH STLINKD_BUS_NAME ".mode-switch"
 #define STLINKD_ACTION_FIRMWARE    STLINKD_BUS_NAME ".firmware"
 #define STLINKD_ACTION_BREAK_LEASE STLINKD_BUS_NAME ".break-lease"
+#define STLINKD_ACTION_REPLUG      STLINKD_BUS_NAME ".replug"
+#define STLINKD_ACTION_SET_POLICY  STLINKD_BUS_NAME ".set-policy"
 #define STLINKD_ACTION_SEE_ALL     STLINKD_BUS_NAME ".see-all"
 
 /* Interfaces that others defined. */

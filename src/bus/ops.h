@@ -17,6 +17,7 @@
  * call one of these, and write what comes back; they decide nothing. All pointers that an
  * operation hands out are borrowed, and valid until control returns to the event loop. */
 
+#define OBSTACLE_MAX     1024
 #define LEASE_REASON_MAX 256 /* bytes, without the NUL */
 
 /* One program that has a probe's node open, or the device of another part. */
@@ -88,6 +89,11 @@ typedef struct BusOps {
         /* A descriptor of the journal of use, which the caller closes; or a negative errno with
          * error filled in. */
         int (*history)(void *userdata, int *ret_fd, sd_bus_error *error);
+
+        /* Whom that client, by his unique name and uid, would disturb by plugging the probe on a
+         * port in anew: in words, or "" for nobody. */
+        void (*obstacle)(void *userdata, const char *port, const BusCaller *client, char *text,
+                         size_t size);
 
         /* The probe shown under that id; walk all of them, from NULL to NULL. */
         const Probe *(*probe_find)(void *userdata, const char *id);

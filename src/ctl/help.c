@@ -32,6 +32,7 @@ static const Line lines[] = {
         { "release [PROBE]", "Give it back, or get it back from somebody" },
         { "renew [PROBE|LEASE]", "Start its time limit anew" },
         { "recover [PROBE]", "Bring a probe back that does not answer" },
+        { "policy [strict|open]", "Show or choose who may open the nodes of probes" },
         { "tty [PROBE]", "Print the device of its serial port" },
         { "history [PROBE]", "Who had which probe from when to when" },
         { "leases", "One line per lease, and per request that waits" },

@@ -198,7 +198,7 @@ static void describe_daemon(Row *row, const Snapshot *snapshot) {
         if (leased && manager->enforcement && strcmp(manager->enforcement, "cooperative") == 0)
                 row_set_text(row, "note",
                              "Leases are cooperative here: a program that takes none is seen, but "
-                             "not stopped.");
+                             "not stopped. See stlinkctl policy.");
         if (sight)
                 row_set_text(row, "note", "%s", sight);
 }

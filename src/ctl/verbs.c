@@ -39,6 +39,7 @@ static const Verb verbs[] = {
         { "release", 0, 1, RELEASE_OPTIONS, false, verb_release },
         { "renew", 0, 1, OPTION_PROBE, false, verb_renew },
         { "recover", 0, 1, LEASE_OPTIONS | OPTION_JSON, false, verb_recover },
+        { "policy", 0, 1, OPTION_JSON | OPTION_NO_ASK_PASSWORD, false, verb_policy },
         { "tty", 0, 1, OPTION_PROBE, false, verb_tty },
         { "history", 0, 1, HISTORY_OPTIONS, false, verb_history },
         { "leases", 0, 0, OPTION_JSON | OPTION_NO_LEGEND, false, verb_leases },

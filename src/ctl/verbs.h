@@ -47,6 +47,7 @@ int verb_history(int n, char **words, const Options *options);
 int verb_release(int n, char **words, const Options *options);
 int verb_renew(int n, char **words, const Options *options);
 int verb_recover(int n, char **words, const Options *options);
+int verb_policy(int n, char **words, const Options *options);
 int verb_tty(int n, char **words, const Options *options);
 int verb_leases(int n, char **words, const Options *options);
 int verb_doctor(int n, char **words, const Options *options);

@@ -40,6 +40,7 @@ struct Manager {
         size_t n_lease_entries;
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;
+        sd_bus_slot *policy; /* tells of another one */
         bool performing;
         uint64_t last_fd; /* number of the last lease fd */
         List returning;   /* entries of an earlier daemon whose probe has not been seen yet */
@@ -107,14 +108,16 @@ typedef struct LeaseEntry {
         int owner_fd;            /* the owner's end, until he got it */
         sd_bus_message *request; /* Acquire, while it waits for its answer */
         int node;                /* copy of the node fd that the owner got */
-        bool opening;            /* a task for it is under way */
-        bool clearing;           /* what a stranger has claimed is being taken from him first */
-        bool ending;             /* it is about to end: its members are strangers by now */
-        bool impatient;          /* it does not wait for others, only for our own worker */
-        bool answer_early;       /* Acquire is answered even while the request waits */
-        bool lasting;            /* its owner knows of it: it outlives this daemon */
-        bool shown;              /* it has an object on the bus */
-        uint32_t position;       /* in the queue, as was told */
+        bool granting;           /* it waits for its user to be let at the node */
+        bool granted_node;
+        bool opening;      /* a task for it is under way */
+        bool clearing;     /* what a stranger has claimed is being taken from him first */
+        bool ending;       /* it is about to end: its members are strangers by now */
+        bool impatient;    /* it does not wait for others, only for our own worker */
+        bool answer_early; /* Acquire is answered even while the request waits */
+        bool lasting;      /* its owner knows of it: it outlives this daemon */
+        bool shown;        /* it has an object on the bus */
+        uint32_t position; /* in the queue, as was told */
         /* Who asked for it last, and when; NULL and 0 for nobody. */
         char *asked_by, *asked_reason;
         uid_t asked_uid;
@@ -239,15 +242,24 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
                     sd_bus_error *error);
 int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                   sd_bus_error *error);
+bool manager_owns(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller);
 /* Whether the caller owns this lease, it is held, and for the debug interface. */
 int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *caller,
                               sd_bus_error *error);
 int manager_open(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                  sd_bus_error *error);
 
+/* manager-strict.c: leases that bind users, by the access rights of the node. */
+bool manager_is_strict(void);
+int manager_watch_policy(Manager *manager);
+void probe_entry_grant(ProbeEntry *entry); /* say anew who may open it */
+bool lease_entry_grant(LeaseEntry *entry); /* true: lease_entry_hand_over() is called afterwards */
+
 /* manager-recover.c */
 int manager_recover(void *userdata, LeaseId id, const char *step, const BusCaller *caller,
                     sd_bus_message *message, sd_bus_error *error);
+void manager_obstacle(void *userdata, const char *port, const BusCaller *client, char *text,
+                      size_t size);
 void manager_recovered(const Task *task, const JobResult *result);
 void reading_from_result(const JobResult *result, ProbeReading *ret); /* task.c */
 int refuse_wedged(const Probe *probe, sd_bus_error *error);

@@ -214,6 +214,8 @@ void lease_entry_hand_over(LeaseEntry *entry) {
         Manager *manager = entry->manager;
 
         entry->clearing = false;
+        if (lease_entry_grant(entry))
+                return;
         if (entry->shown)
                 bus_lease_changed(manager->bus, entry->id,
                                   BUS_LEASE_PROPERTY_STATE | BUS_LEASE_PROPERTY_GRANTED |
@@ -295,4 +297,6 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
         probe_entry = probe_entry_get(manager, change->lease.probe);
         if (probe_entry)
                 probe_entry_update(probe_entry);
+        if (probe_entry && change->type == LEASE_CHANGE_ENDED)
+                probe_entry_grant(probe_entry);
 }

@@ -211,6 +211,7 @@ static void perform_attached(Manager *manager, const Probe *probe) {
                 journal_log(LOG_ERR, NULL, probe, 0, r, "Cannot watch %s", probe->node);
         if (r >= 0) {
                 probe_entry_arm(entry);
+                probe_entry_grant(entry);
                 gate_set_device_known(manager->gate, entry->bus, entry->device, true);
         }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -145,4 +146,36 @@ void manager_recovered(const Task *task, const JobResult *result) {
                     result->error == 0 ? "it answers" : problem_text(result->error));
         (void) bus_reply_recover(task->message, result->error == 0, reading.firmware,
                                  result->error == 0 ? NULL : problem_text(result->error));
+}
+
+/* --- for stlinkd-admin -------------------------------------------------------------------- */
+
+static const Probe *find_on_port(Manager *manager, const char *port) {
+        for (const Probe *p = NULL; (p = probe_next(manager->probes, p));)
+                if (strcmp(p->port_path, port) == 0)
+                        return p;
+        return NULL;
+}
+
+void manager_obstacle(void *userdata, const char *port, const BusCaller *client, char *text,
+                      size_t size) {
+        Manager *manager = userdata;
+        const Probe *probe = find_on_port(manager, port);
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        ProbeEntry *entry = probe ? probe_entry_get(manager, probe->number) : NULL;
+        const Lease *lease = NULL;
+
+        text[0] = '\0';
+        if (!entry)
+                return;
+        while ((lease = lease_next(manager->leases, entry->number, lease))) {
+                const LeaseEntry *holder = lease_entry_get(manager, lease->id);
+
+                if (lease->state == LEASE_WAITING || !holder || manager_owns(holder, lease, client))
+                        continue;
+                text_busy(manager, probe, text, size);
+                return;
+        }
+        if (entry->node && check_no_stranger(entry, probe, &error) < 0 && error.message)
+                (void) snprintf(text, size, "%s", error.message);
 }

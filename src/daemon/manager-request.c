@@ -153,7 +153,7 @@ int manager_acquire(void *userdata, const Probe *probe, const AcquireOptions *op
 
 /* --- Release, Renew, Open --------------------------------------------------------------------- */
 
-static bool is_owner(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller) {
+bool manager_owns(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller) {
         if (entry->form == LEASE_FORM_PROCESS && caller->uid == lease->uid)
                 return true;
         /* Since the bus was another one he has a new name. */
@@ -175,7 +175,7 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, lease, caller))
+        if (!manager_owns(entry, lease, caller))
                 return refuse_stranger(entry, error);
         lease_entry_end(entry,
                         lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED);
@@ -191,7 +191,7 @@ int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_me
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, lease, caller))
+        if (!manager_owns(entry, lease, caller))
                 return refuse_stranger(entry, error);
         if (lease->state == LEASE_WAITING)
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
@@ -211,7 +211,7 @@ int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *cal
 
         if (!entry || !lease)
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!is_owner(entry, lease, caller))
+        if (!manager_owns(entry, lease, caller))
                 return refuse_stranger(entry, error);
         if (lease->state == LEASE_WAITING)
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");

@@ -6,7 +6,9 @@ static const char *view_gate(void *userdata) {
 }
 
 static const char *view_enforcement(void *userdata) {
-        return gate_get_kind(((Manager *) userdata)->gate) == GATE_BPF ? "binding" : "cooperative";
+        if (gate_get_kind(((Manager *) userdata)->gate) == GATE_BPF)
+                return "binding";
+        return manager_is_strict() ? "strict" : "cooperative";
 }
 
 static const char *view_sight(void *userdata) {
@@ -121,4 +123,5 @@ const BusOps manager_ops = {
         .renew = manager_renew,
         .open = manager_open,
         .recover = manager_recover,
+        .obstacle = manager_obstacle,
 };

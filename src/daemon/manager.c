@@ -120,6 +120,7 @@ int manager_attach(Manager *manager, sd_bus *connection) {
                 return r;
         bus_free(manager->bus);
         manager->bus = bus;
+        sd_bus_slot_unref(manager->policy);
         sd_bus_unref(manager->connection);
         manager->connection = sd_bus_ref(connection);
         return 0;
@@ -175,6 +176,9 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         r = manager_load(manager);
         if (r < 0)
                 return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
+        r = manager_watch_policy(manager);
+        if (r < 0)
+                return log_error_errno(r, "Cannot listen for another policy");
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot listen to udev");

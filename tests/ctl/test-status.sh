@@ -126,7 +126,7 @@ text "a leased probe tells of its lease and of the queue" \
        Next: wait for it:  stlinkctl run --wait -- COMMAND
              ask for it:  stlinkctl release --ask
 
-Leases are cooperative here: a program that takes none is seen, but not stopped."
+Leases are cooperative here: a program that takes none is seen, but not stopped. See stlinkctl policy."
 
 tell 'probe a' 'clear Holders' 'clear Leases' 'set State not-answering' 'set Firmware ' \
         'set TargetVoltage -1'

@@ -18,7 +18,7 @@ text() { # NAME: the page as plain text
 }
 
 # scdoc begins each section with a paragraph of its own, which mandoc drops: that alone is fine.
-for name in stlinkctl.1 stlinksim.1 stlinkd.conf.5 io.github.stlinkd1.5 stlinkd.8; do
+for name in stlinkctl.1 stlinksim.1 stlinkd.conf.5 io.github.stlinkd1.5 stlinkd.8 stlinkd-admin.8; do
         check_equal "$name has no fault" "" \
                 "$(mandoc -Tlint -Wwarning "$(page $name)" | grep -v ': skipping paragraph macro: PP ')"
         sections='NAME DESCRIPTION EXAMPLES'
@@ -33,9 +33,9 @@ for name in stlinkctl.1 stlinksim.1 stlinkd.conf.5 io.github.stlinkd1.5 stlinkd.
 done
 
 # References within the project lead somewhere.
-for reference in $(for name in stlinkctl.1 stlinksim.1 stlinkd.conf.5 io.github.stlinkd1.5 stlinkd.8; do
+for reference in $(for name in stlinkctl.1 stlinksim.1 stlinkd.conf.5 io.github.stlinkd1.5 stlinkd.8 stlinkd-admin.8; do
         text $name
-done | grep -oE '(stlink[a-z.]*|io\.github\.stlinkd1)\([1-8]\)' | sort -u); do
+done | grep -oE '(stlink[a-z.-]*|io\.github\.stlinkd1)\([1-8]\)' | sort -u); do
         check "$reference exists" test -n "$(page "$(sed -E 's/\((.)\)$/.\1/' <<<"$reference")")"
 done
 

@@ -8,7 +8,7 @@
 cat >"$scratch/layers.awk" <<'EOF'
 BEGIN {
         split("base:0 gate:1 core:1 usbfs:1 bus:2 udev:2 proto:2 daemon:3 share:3 sim:3 usb:3 " \
-              "worker:4 ctl:4", list, " ")
+              "worker:4 ctl:4 admin:4", list, " ")
         for (i in list) {
                 split(list[i], pair, ":")
                 floor_of[pair[1]] = pair[2]
@@ -21,6 +21,7 @@ BEGIN {
         home["libsmartcols"] = "src/ctl/"
         home["bpf/"] = "src/gate/"
         home["sys/fanotify.h"] = "src/gate/"
+        home["sys/acl.h"] = "src/admin/"
         home["check.h"] = "tests/"
         pure_base = "^base/(" pure_modules ")[.]h$"
         pure_system = "^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|" \

@@ -14,6 +14,15 @@ sed 's|^ExecStart=/[^ ]*|ExecStart=/bin/true|' "$built/stlinkd.service" >"$unit"
 run systemd-analyze --man=no --recursive-errors=no verify "$unit"
 check_equal "systemd understands the unit and has nothing to say about it" "0 " "$status $output"
 
+sed 's|^ExecStart=/[^ ]*|ExecStart=/bin/true|' "$built/stlinkd-admin.service" >"$scratch/stlinkd-admin.service"
+run systemd-analyze --man=no --recursive-errors=no verify "$scratch/stlinkd-admin.service"
+check_equal "the same of what takes root" "0 " "$status $output"
+run systemd-analyze --no-pager security --offline=true --threshold=20 "$scratch/stlinkd-admin.service"
+exposure=$(sed -n 's/.*Overall exposure level for [^:]*: //p' <<<"$output")
+if [ "$status" -eq 0 ] && [ -n "$exposure" ]; then ok "and its exposure, $exposure, is at most 2.0, too"; else
+        fail "its exposure is at most 2.0" "$(grep -v '✓' <<<"$output")"
+fi
+
 check_no_match "no directory is left to fill in" '@[a-z]+@' "$(cat "$built"/*.service)"
 check_match "the program's place is absolute" '^ExecStart=/.*/stlinkd$' "$(cat "$built/stlinkd.service")"
 run systemd-analyze --no-pager security --offline=true --threshold=20 "$unit"

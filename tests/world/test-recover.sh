@@ -55,6 +55,31 @@ run ctl recover $one
 check_equal "a halted pipe" 0 "$status"
 check_no_match "takes no reset" 'reset' "$output"
 
+# What takes root is another program's. It looks for itself, whoever calls.
+spawn admin "$TOP_BUILDDIR/stlinkd-admin"
+admin_pid=$spawned
+admin() { # METHOD PORT NODE
+        busctl --system call io.github.stlinkd1.Admin /io/github/stlinkd1/admin \
+                io.github.stlinkd1.Admin "$1" 'ssa{sv}' "$2" "$3" 0
+}
+check_soon "stlinkd-admin is on the bus" 10 busctl --system introspect io.github.stlinkd1.Admin /io/github/stlinkd1/admin
+node=$(field $two node)
+run admin Reauthorize 1-2 "$(field $one node)"
+check_match "it touches no other probe than the one that is meant" 'Another device' "$output"
+run admin Reauthorize 1-0:1.0 "$node"
+check_match "and nothing but ST-LINKs" 'no ST-LINK' "$output"
+spawn holder "$TOP_BUILDDIR/stlinkctl" run --probe $two -- sleep 300
+check_soon "somebody has it" 10 is $two leased
+run admin Reauthorize 1-2 "$node"
+check_match "nor one that is leased to somebody else" 'is leased to' "$output"
+kill "$spawned"
+check_soon "free again" 10 is $two free
+exec 9<>"$node"
+run admin Reauthorize 1-2 "$node"
+check_match "nor one that somebody has open" "pid $$" "$output"
+exec 9>&-
+check_soon "free again" 20 is $two free
+
 # Stuck until somebody pulls the plug.
 sim set 2 state=wedged-until-replug
 check_equal "nobody knows yet" none "$(wedge $two)"
@@ -66,6 +91,8 @@ wait "$spawned"
 check_equal "the ladder ends in vain" 7 $?
 check_match "and says what is left to do" 'Unplug it from port 1-2 and plug it in again' "$(cat "$scratch/other.log")"
 check_match "no other step helped" 'reset its USB port +no answer' "$(cat "$scratch/other.log")"
+check_match "nor those that take root" 'set it up anew +no answer' "$(cat "$scratch/other.log")"
+check_match "as far as they are possible" 'off and on +not possible: the kernel has no switch' "$(cat "$scratch/other.log")"
 check_equal "others are told" needs-replug "$(wedge $two)"
 check_match "by run" 'nothing but a re-plug helps' "$(ctl run --probe $two -- true 2>&1)"
 check_match "and by the daemon" 'does not answer, whatever was tried' "$(cat "$scratch/daemon.log")"
@@ -126,5 +153,8 @@ for fault in unplug-at stall-at wedge-at pulled-out-while-wedged; do
         done
         ok "$fault at each of $transfers transfers ends in a clear word, and the probe is usable"
 done
+kill "$admin_pid"
+wait "$admin_pid"
+check_equal "stlinkd-admin ends in good order" 0 $?
 stop_daemon
 finish

@@ -13,7 +13,7 @@ function __stlinkctl_takes_target
     __fish_seen_subcommand_from connect reset halt resume read write
 end
 
-set -l verbs status list monitor run connect reset halt resume read write selector alias unalias lock unlock renew recover tty leases history doctor explain release
+set -l verbs status list monitor run connect reset halt resume read write selector alias unalias lock unlock renew recover policy tty leases history doctor explain release
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -32,6 +32,8 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a lock -d 'Ta
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d 'Give such a lease back'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a recover -d 'Bring a probe back that does not answer'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a policy -d 'Choose who may open the nodes of probes'
+complete -c stlinkctl -n "__fish_seen_subcommand_from policy" -a 'show strict open'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a tty -d 'Print the device of its serial port'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a leases -d 'One line per lease'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a history -d 'Who had which probe from when to when'
