@@ -20,7 +20,7 @@ typedef struct ProbeView {
         int ambiguous;
         uint16_t product_id;
         int32_t millivolts;
-        uint64_t loader_since;
+        uint64_t loader_since, return_by;
 } ProbeView;
 
 typedef struct LeaseView {

@@ -27,6 +27,7 @@ static void view_fill(ProbeView *view, Bus *bus, const Probe *probe) {
                 .product_id = probe->product_id,
                 .millivolts = probe->reading.millivolts,
                 .loader_since = probe->loader_since,
+                .return_by = probe_return_by(probe),
         };
 }
 
@@ -348,6 +349,7 @@ const sd_bus_vtable bus_probe_vtable[] = {
         SD_BUS_PROPERTY("Mode", "s", NULL, AT(mode), CHANGES),
         SD_BUS_PROPERTY("TargetVoltage", "i", NULL, AT(millivolts), CHANGES),
         SD_BUS_PROPERTY("LoaderSince", "t", NULL, AT(loader_since), CHANGES),
+        SD_BUS_PROPERTY("ReturnBy", "t", NULL, AT(return_by), CHANGES),
         SD_BUS_PROPERTY("Wedge", "s", NULL, AT(wedge), CHANGES),
         SD_BUS_PROPERTY("State", "s", NULL, AT(state), CHANGES),
         SD_BUS_PROPERTY("Holders", "aa{sv}", get_holders, 0, CHANGES),

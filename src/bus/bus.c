@@ -23,6 +23,7 @@ static const char *const probe_names[] = {
         "Serial", "Ambiguous", "Model",    "ProductId",   "PortPath",
         "Node",   "Parts",     "Firmware", "Mode",        "TargetVoltage",
         "State",  "Holders",   "Leases",   "LoaderSince", "Wedge",
+        "ReturnBy",
 };
 
 /* By bit: BusLeaseProperty. */

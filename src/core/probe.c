@@ -49,6 +49,10 @@ static void changes_add(ProbeChanges *changes, ProbeChangeType type, const Probe
 
 /* --- what follows from what is known ------------------------------------------------------ */
 
+Usec probe_return_by(const Probe *probe) {
+        return probe->plugged ? 0 : probe->forget;
+}
+
 static bool is_shown(const Probe *probe) {
         return probe->plugged || probe->wanted;
 }
@@ -103,6 +107,7 @@ static unsigned compare_properties(const Probe *a, const Probe *b) {
         mask |= a->loader_since != b->loader_since ? PROBE_PROPERTY_LOADER_SINCE : 0;
         mask |= a->wedge != b->wedge ? PROBE_PROPERTY_WEDGE : 0;
         mask |= a->state != b->state ? PROBE_PROPERTY_STATE : 0;
+        mask |= probe_return_by(a) != probe_return_by(b) ? PROBE_PROPERTY_RETURN_BY : 0;
         return mask;
 }
 
@@ -286,7 +291,8 @@ static void probe_forget_reading(Probe *probe) {
 static void probe_take_off(ProbeTable *table, Probe *probe, Usec now) {
         probe->plugged = probe->watched = probe->used = probe->claimed = false;
         probe->node[0] = 0;
-        probe->forget = usec_add(now, table->away);
+        probe->forget =
+                usec_add(now, probe->updating ? MAX(table->away, PROBE_UPDATE_AWAY) : table->away);
         probe_forget_reading(probe);
 }
 
@@ -486,6 +492,15 @@ int probe_set_used(ProbeTable *table, uint32_t number, bool used, bool claimed,
                 probe->tried = false;
         table_settle(table, &before, probe, 0, changes);
         return 0;
+}
+
+int probe_set_updating(ProbeTable *table, uint32_t number, bool updating) {
+        LIST_FOREACH(&table->probes, Probe, probe, probes)
+                if (probe->number == number) {
+                        probe->updating = updating;
+                        return 0;
+                }
+        return -ENOENT;
 }
 
 int probe_set_leased(ProbeTable *table, uint32_t number, bool leased, bool wanted,

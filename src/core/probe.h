@@ -106,6 +106,7 @@ typedef struct Probe {
         bool reading_done; /* nothing left to read */
         bool reading_now;  /* a worker is at it */
         bool tried;        /* it was asked since it last was plugged in or used */
+        bool updating;     /* under a lease for a firmware update */
         Usec forget;       /* away: when it is given up */
 } Probe;
 
@@ -127,6 +128,7 @@ typedef enum ProbeProperty {
         PROBE_PROPERTY_LEASES = 1 << 12,
         PROBE_PROPERTY_LOADER_SINCE = 1 << 13,
         PROBE_PROPERTY_WEDGE = 1 << 14,
+        PROBE_PROPERTY_RETURN_BY = 1 << 15,
 } ProbeProperty;
 
 typedef enum ProbeChangeType {
@@ -178,6 +180,14 @@ _check_result_ int probe_unplugged(ProbeTable *table, const char *port_path, Use
  * own workers do not count. To be called at least once after ATTACHED. */
 _check_result_ int probe_set_used(ProbeTable *table, uint32_t number, bool used, bool claimed,
                                   ProbeChanges *changes);
+
+/* When a probe that is away is given up; 0 while it is there. */
+Usec probe_return_by(const Probe *probe);
+
+/* Whether what is leased is a firmware update, during which a probe may be away for longer:
+ * PROBE_UPDATE_AWAY. */
+#define PROBE_UPDATE_AWAY (60 * USEC_PER_SEC)
+_check_result_ int probe_set_updating(ProbeTable *table, uint32_t number, bool updating);
 
 /* Whether a lease is held, and whether one is held or waited for. */
 _check_result_ int probe_set_leased(ProbeTable *table, uint32_t number, bool leased, bool wanted,

@@ -110,9 +110,14 @@ static const struct {
 
 char *describe_state(const Snapshot *snapshot, const ProbeView *probe) {
         _cleanup_free_ char *user = describe_user(snapshot, probe);
+        Usec now = now_usec(CLOCK_MONOTONIC);
 
         if (!user)
                 return NULL;
+        if (same(probe->state, "switching") && probe->return_by > now)
+                return make_string(
+                        "switching, expected back in at most %llu s",
+                        (unsigned long long) ((probe->return_by - now) / USEC_PER_SEC + 1));
         for (size_t i = 0; i < ELEMENTSOF(states); i++) {
                 const char *words = states[i].words, *gap = strstr(words, "%s");
 

@@ -24,6 +24,8 @@ static const Line lines[] = {
         { "resume [PROBE]", "Let it run" },
         { "read ADDRESS LENGTH", "Read the target's memory" },
         { "write ADDRESS DATA", "Write to it: 0x1234abcd, cdab3412 or @FILE" },
+        { "mode [PROBE] [MODE]", "Its mode, or switch it: idle, loader" },
+        { "firmware [PROBE]", "Its firmware, and what other tools need" },
         { "selector [PROBE]", "How other tools are told which probe to use" },
         { "alias [NAME [PROBE]]", "Give a probe a name; list the names" },
         { "unalias NAME", "Forget a name" },

@@ -221,6 +221,7 @@ static const Property probe_table[] = {
         { "Mode", "s", offsetof(ProbeView, mode) },
         { "TargetVoltage", "i", offsetof(ProbeView, target_voltage) },
         { "LoaderSince", "t", offsetof(ProbeView, loader_since) },
+        { "ReturnBy", "t", offsetof(ProbeView, return_by) },
         { "State", "s", offsetof(ProbeView, state) },
         { "Wedge", "s", offsetof(ProbeView, wedge) },
         { "Holders", "aa{sv}", offsetof(ProbeView, holders), read_holders },

@@ -62,6 +62,7 @@ typedef struct ProbeView {
         bool ambiguous;
         uint16_t product_id;
         int32_t target_voltage; /* mV; -1: not measured */
+        uint64_t return_by;     /* CLOCK_MONOTONIC; 0: it is there */
         uint64_t loader_since;  /* CLOCK_MONOTONIC; 0: did not come back in its boot loader */
         PartView *parts;
         size_t n_parts;

@@ -30,6 +30,8 @@ static const Verb verbs[] = {
         { "resume", 0, 1, TARGET_OPTIONS, false, verb_resume },
         { "read", 2, 2, TARGET_OPTIONS | OPTION_OUTPUT, false, verb_read },
         { "write", 2, -1, TARGET_OPTIONS, false, verb_write },
+        { "mode", 0, 2, LEASE_OPTIONS, false, verb_mode },
+        { "firmware", 0, 1, OPTION_PROBE | OPTION_JSON | OPTION_NO_LEGEND, false, verb_firmware },
         { "selector", 0, 1, OPTION_PROBE | OPTION_FOR | OPTION_JSON | OPTION_NO_LEGEND, false,
           verb_selector },
         { "alias", 0, 2, OPTION_JSON | OPTION_NO_LEGEND, false, verb_alias },

@@ -38,6 +38,8 @@ int verb_halt(int n, char **words, const Options *options);
 int verb_resume(int n, char **words, const Options *options);
 int verb_read(int n, char **words, const Options *options);
 int verb_write(int n, char **words, const Options *options);
+int verb_mode(int n, char **words, const Options *options);
+int verb_firmware(int n, char **words, const Options *options);
 int verb_selector(int n, char **words, const Options *options);
 int verb_alias(int n, char **words, const Options *options);
 int verb_unalias(int n, char **words, const Options *options);

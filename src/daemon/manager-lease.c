@@ -126,15 +126,19 @@ int manager_elapse_leases(Manager *manager, Usec now) {
 /* --- performing changes ------------------------------------------------------------------- */
 
 void manager_tell_leased(Manager *manager, uint32_t number) {
-        bool held = false, wanted = false;
+        bool held = false, wanted = false, updating = false;
         const Lease *lease = NULL;
         int r;
 
         while ((lease = lease_next(manager->leases, number, lease))) {
                 wanted = true;
                 held |= lease->state != LEASE_WAITING;
+                updating |= lease->state != LEASE_WAITING && lease->kind == LEASE_FIRMWARE_UPDATE;
         }
-        r = probe_set_leased(manager->probes, number, held, wanted, &manager->probe_changes);
+        r = probe_set_updating(manager->probes, number, updating);
+        if (r >= 0)
+                r = probe_set_leased(manager->probes, number, held, wanted,
+                                     &manager->probe_changes);
         if (r < 0 && r != -ENOENT)
                 log_error_errno(r, "Cannot note who holds a probe");
 }

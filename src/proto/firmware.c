@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -69,4 +71,46 @@ char *firmware_name(const Firmware *firmware, char *buffer, size_t size) {
         if (firmware->power > 0)
                 append(buffer, size, "P%u", firmware->power);
         return buffer;
+}
+
+static uint8_t *firmware_field(Firmware *firmware, char letter) {
+        switch (letter) {
+        case 'V':
+                return &firmware->major;
+        case 'J':
+                return &firmware->jtag;
+        case 'S':
+                firmware->has_swim = true;
+                return &firmware->swim;
+        case 'M':
+                firmware->has_msd = true;
+                return &firmware->msd;
+        case 'B':
+                return &firmware->bridge;
+        case 'P':
+                return &firmware->power;
+        default:
+                return NULL;
+        }
+}
+
+int firmware_parse(const char *name, Firmware *ret) {
+        Firmware firmware = {};
+
+        if (name[0] != 'V')
+                return -EINVAL;
+        while (*name) {
+                uint8_t *field = firmware_field(&firmware, *name++);
+                char *end;
+                unsigned long value = strtoul(name, &end, 10);
+
+                if (!field || *name < '0' || *name > '9' || value > UINT8_MAX)
+                        return -EINVAL;
+                *field = (uint8_t) value;
+                name = end;
+        }
+        if (firmware.major < 1 || firmware.major > 4)
+                return -EINVAL;
+        *ret = firmware;
+        return 0;
 }

@@ -38,6 +38,9 @@ typedef enum FirmwareFeature {
 
 bool firmware_supports(const Firmware *firmware, FirmwareFeature feature);
 
+/* Read such a name. 0 or -EINVAL. What it does not say is 0. */
+int firmware_parse(const char *name, Firmware *ret);
+
 /* Write the name that other tools print too: "V2J37M27", "V2J37S7", "V3J10M3B5S1",
  * "V4J6B2P6"; "" while the version is not known. Returns buffer. */
 #define FIRMWARE_NAME_MAX 32

@@ -108,6 +108,10 @@ int probe_session_pause(ProbeSession *session, Usec span) {
         return r;
 }
 
+int probe_session_identify(ProbeSession *session) {
+        return probe_session_run(session, SESSION_IDENTIFY);
+}
+
 int probe_session_leave_mode(ProbeSession *session) {
         return probe_session_run(session, SESSION_LEAVE_MODE);
 }

@@ -77,6 +77,9 @@ int probe_session_drive_nrst(ProbeSession *session, bool low);
 /* Let time pass; 0 or -ECANCELED. */
 int probe_session_pause(ProbeSession *session, Usec span);
 
+/* Read version, mode and, where that is allowed, voltage; see SESSION_IDENTIFY. */
+int probe_session_identify(ProbeSession *session);
+
 /* Whatever mode it is in, make the probe idle. */
 int probe_session_leave_mode(ProbeSession *session);
 

@@ -13,7 +13,7 @@ function __stlinkctl_takes_target
     __fish_seen_subcommand_from connect reset halt resume read write
 end
 
-set -l verbs status list monitor run connect reset halt resume read write selector alias unalias lock unlock renew recover policy tty leases history doctor explain release
+set -l verbs status list monitor run connect reset halt resume read write mode firmware selector alias unalias lock unlock renew recover policy tty leases history doctor explain release
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -25,6 +25,8 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a halt -d 'St
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a resume -d 'Let it run'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a read -d 'Read its memory'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a write -d 'Write to it'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a mode -d 'Its mode, or switch it'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a firmware -d 'Its firmware, and what tools need'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a selector -d 'How other tools are told which probe to use'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a alias -d 'Give a probe a name'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unalias -d 'Forget a name'
@@ -40,7 +42,7 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a history -d 
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a doctor -d 'Examine a probe and its target'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'What a message of a tool means'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a release -d 'Give it back, or get it back from somebody'
-complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume selector lock unlock renew recover tty release history" -a '(__stlinkctl_probes)'
+complete -c stlinkctl -n "__fish_seen_subcommand_from status connect doctor reset halt resume mode firmware selector lock unlock renew recover tty release history" -a '(__stlinkctl_probes)'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -xa '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from run" -l json -d 'Print JSON'
 complete -c stlinkctl -n "__fish_seen_subcommand_from list leases history" -l no-legend -d 'Print no headings'
@@ -58,6 +60,7 @@ complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l wait -d 'Wait u
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l report -rF -d 'Write a page to pass on'
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -l reset -d 'Try nRST too'
+complete -c stlinkctl -n "__fish_seen_subcommand_from mode" -a 'idle loader'
 complete -c stlinkctl -n "__fish_seen_subcommand_from selector" -l for -xa 'openocd stlink pyocd probe-rs cubeprogrammer' -d 'Which tool'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l for -xa 'firmware-update' -d 'What it is for, or for how long'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l expand -d 'Replace {serial}, {usbpath} ...'
