@@ -92,15 +92,20 @@ int verb_firmware(int n, char **words, const Options *options) {
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         Firmware firmware;
         ProbeView *probe;
-        ExitCode code = client_begin(/* with_manager= */ false, &bus, &snapshot);
+        bool in_loader;
+        ExitCode code;
 
+        code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, n > 0 ? words[0] : options->probe, &probe);
         if (code != EXIT_CODE_OK)
                 return code;
-        if (!probe->firmware || firmware_parse(probe->firmware, &firmware) < 0) {
+        /* The boot loader of a V3 knows its own generation and no more. */
+        in_loader = probe->mode && strcmp(probe->mode, "loader") == 0;
+        if (!probe->firmware || firmware_parse(probe->firmware, &firmware) < 0 ||
+            (in_loader && firmware.jtag == 0)) {
                 client_say("The probe's firmware was not read yet.");
-                if (probe->mode && strcmp(probe->mode, "loader") == 0)
+                if (in_loader)
                         client_say_more("It is in its boot loader; its application tells it:  "
                                         "stlinkctl connect");
                 return EXIT_CODE_FAILURE;
