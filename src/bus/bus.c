@@ -20,10 +20,9 @@ typedef struct Dirty {
 
 /* By bit: ProbeProperty. */
 static const char *const probe_names[] = {
-        "Serial", "Ambiguous", "Model",    "ProductId",   "PortPath",
-        "Node",   "Parts",     "Firmware", "Mode",        "TargetVoltage",
-        "State",  "Holders",   "Leases",   "LoaderSince", "Wedge",
-        "ReturnBy",
+        "Serial", "Ambiguous",   "Model", "ProductId",     "PortPath", "Node",
+        "Parts",  "Firmware",    "Mode",  "TargetVoltage", "State",    "Holders",
+        "Leases", "LoaderSince", "Wedge", "ReturnBy",
 };
 
 /* By bit: BusLeaseProperty. */
