@@ -161,10 +161,20 @@ static void check_reset_by_other(const Facts *facts, Finding *finding) {
                 }
 }
 
+static bool has_tty(const Facts *facts) {
+        for (size_t i = 0; i < facts->n_probes; i++)
+                if (facts->probes[i].has_tty)
+                        return true;
+        return false;
+}
+
 static void check_modem_manager(const Facts *facts, Finding *finding) {
         finding->certainty = CERTAINTY_RULED_OUT;
         evidence(finding, "ModemManager does not run.");
         if (!facts->has_modem_manager)
+                return;
+        evidence(finding, "ModemManager runs, but no probe here has a serial port.");
+        if (!has_tty(facts))
                 return;
         finding->certainty = CERTAINTY_POSSIBLE;
         evidence(finding, "ModemManager runs. It leaves serial ports alone that have the property "

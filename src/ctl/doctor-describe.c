@@ -150,6 +150,20 @@ static void describe_rules(Rows *rows, const Examination *examination) {
         }
 }
 
+/* A V1 is a disk to the kernel, whose driver is in the way (stlink's documentation has the quirk).
+ */
+#define V1_PRODUCT 0x3744
+static void describe_disk_driver(Rows *rows, const Examination *examination) {
+        const ProbeFact *probe = examination->probe;
+
+        if (probe->product_id != V1_PRODUCT || strcmp(probe->driver, "usb-storage") != 0)
+                return;
+        set_text(add(rows, "driver", NOTE),
+                 "usb-storage has it%s; it leaves a V1 alone with: options usb-storage "
+                 "quirks=483:3744:i",
+                 examination->facts->v1_quirk ? ", though it is told to leave it" : "");
+}
+
 static void describe_holder(Rows *rows, const Examination *examination) {
         const ProbeFact *probe = examination->probe;
         Row *row = add(rows, "holder", examination->refusal == REFUSAL_HELD ? BAD : OK);
@@ -393,6 +407,8 @@ static void describe_findings(Rows *rows, const ProbeFindings *found) {
                 describe_target(rows, found);
         if (found->read_flash)
                 describe_protection(rows, found);
+        if (found->n_tries > 0 && found->error == 0 && !found->left_idle)
+                set_text(add(rows, "mode", NOTE), "the probe did not become idle afterwards");
 }
 
 void doctor_describe(Rows *rows, const Examination *examination) {
@@ -403,6 +419,7 @@ void doctor_describe(Rows *rows, const Examination *examination) {
         describe_usb(rows, examination->probe);
         describe_node(rows, examination->probe);
         describe_rules(rows, examination);
+        describe_disk_driver(rows, examination);
         describe_holder(rows, examination);
         if (examination->found.asked)
                 describe_findings(rows, &examination->found);

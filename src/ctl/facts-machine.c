@@ -16,27 +16,21 @@ DEFINE_CLEANUP(DIR *, closedir)
 
 #define STM32_ROM_LOADER "df11" /* product ID (AN2606) */
 
-static void count_others(Facts *facts) {
+static void count_rom_loaders(Facts *facts) {
         _cleanup_(closedirp) DIR *dir = opendir("/sys/bus/usb/devices");
         struct dirent *entry;
 
         while (dir && (entry = readdir(dir))) {
                 char path[PATH_MAX], vendor[8], product[8];
-                bool is_probe = false;
 
                 (void) snprintf(path, sizeof(path), "%s/idVendor", entry->d_name);
                 if (read_line_at(dirfd(dir), path, vendor, sizeof(vendor)) < 0 ||
                     strcmp(vendor, "0483") != 0)
                         continue;
                 (void) snprintf(path, sizeof(path), "%s/idProduct", entry->d_name);
-                if (read_line_at(dirfd(dir), path, product, sizeof(product)) < 0)
-                        continue;
-                for (size_t i = 0; i < facts->n_probes; i++)
-                        is_probe |= strcmp(facts->probes[i].port, entry->d_name) == 0;
-                if (strcmp(product, STM32_ROM_LOADER) == 0)
+                if (read_line_at(dirfd(dir), path, product, sizeof(product)) > 0 &&
+                    strcmp(product, STM32_ROM_LOADER) == 0)
                         facts->rom_loaders++;
-                else if (!is_probe)
-                        facts->others++;
         }
 }
 
@@ -185,7 +179,7 @@ static void read_systemd_version(Facts *facts) {
 }
 
 void facts_read_machine(Facts *facts) {
-        count_others(facts);
+        count_rom_loaders(facts);
         read_tcp_ports(facts);
         read_container(facts);
         read_kernel(facts);

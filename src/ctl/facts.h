@@ -68,7 +68,6 @@ typedef struct Facts {
         size_t n_probes;
         Snapshot *snapshot; /* NULL: stlinkd does not answer */
         unsigned rom_loaders;
-        unsigned others; /* devices of ST's that are no probes, without those */
         TcpPortFact tcp_ports[TCP_PORT_FACTS_MAX]; /* of debug servers, that somebody listens on */
         size_t n_tcp_ports;
         bool can_see_all;               /* other users' open files, too */

@@ -340,6 +340,10 @@ START_TEST(test_usb_and_servers) {
         facts.tcp_ports[0].pid = 0;
         expect(CAUSE_TCP_PORT, &facts, CERTAINTY_SEEN, "61234");
         expect(CAUSE_MODEM_MANAGER, &facts, CERTAINTY_RULED_OUT, "does not run");
+        facts.has_modem_manager = true;
+        expect(CAUSE_MODEM_MANAGER, &facts, CERTAINTY_RULED_OUT, "no probe here has a serial port");
+        probe.has_tty = true;
+        expect(CAUSE_MODEM_MANAGER, &facts, CERTAINTY_POSSIBLE, "ID_MM_DEVICE_IGNORE");
 }
 END_TEST
 
