@@ -10,7 +10,9 @@
 #include "ctl/agent.h"
 #include "ctl/client.h"
 #include "ctl/lease-private.h"
+#include "ctl/properties.h"
 
+#define CHECK_TIMEOUT   (10 * USEC_PER_SEC)
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
 
 bool client_lease_is_held(const ClientLease *lease) {
@@ -192,6 +194,19 @@ void client_lease_keep(ClientLease *lease) {
 
 const char *client_lease_path(const ClientLease *lease) {
         return lease->path;
+}
+
+int client_lease_check(ClientLease *lease, bool *ret_answers) {
+        static const Property table[] = { { "Answers", "b", 0 } };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
+        int r = sd_bus_message_new_method_call(lease->bus, &call, STLINKD_BUS_NAME, lease->path,
+                                               STLINKD_LEASE_INTERFACE, "Recover");
+
+        if (r >= 0)
+                r = sd_bus_message_append(call, "sa{sv}", "check", 0);
+        if (r >= 0)
+                r = sd_bus_call(lease->bus, call, CHECK_TIMEOUT, NULL, &answer);
+        return r < 0 ? r : properties_read(answer, table, ELEMENTSOF(table), ret_answers);
 }
 
 int client_lease_open(ClientLease *lease, sd_bus_error *reterr, int *ret_fd) {

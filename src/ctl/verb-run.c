@@ -29,6 +29,17 @@ static ExitCode prepare(const ProbeView *probe, char **words, const Options *opt
         return r < 0 ? client_report(NULL, r) : EXIT_CODE_OK;
 }
 
+/* A command that failed, or was interrupted, may leave a probe stuck. While it is still ours, find
+ * out, so that the next one learns it at once rather than by hanging. */
+static void check_probe(ClientLease *lease, const ProbeView *probe) {
+        bool answers = true;
+
+        if (!client_lease_is_held(lease) || client_lease_check(lease, &answers) < 0 || answers)
+                return;
+        client_say("Probe %s does not answer any more.", probe->id);
+        client_say_more("Bring it back:  stlinkctl recover %s", probe->id);
+}
+
 int verb_run(int n, char **words, const Options *options) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
@@ -42,6 +53,7 @@ int verb_run(int n, char **words, const Options *options) {
         _cleanup_(strings_freep) char **command = NULL;
         ProbeView *probe;
         ExitCode code;
+        int status;
 
         (void) n;
         if (options_check_purpose(options, &request.kind) < 0)
@@ -60,5 +72,9 @@ int verb_run(int n, char **words, const Options *options) {
         code = prepare(probe, words, options, &command);
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
-        return wrapper_run(lease, command ? command : words, options->until);
+        status = wrapper_run(lease, command ? command : words, options->until);
+        if (status != EXIT_CODE_OK && options->until == UNTIL_TREE &&
+            !(request.kind && strcmp(request.kind, "firmware-update") == 0))
+                check_probe(lease, probe);
+        return status;
 }

@@ -19,6 +19,7 @@ log() {
         journalctl --unit=stlinkd-admin --boot --no-pager
 }
 
+systemctl stop stlinkd-admin
 probes "v2-1:target=f103,serial=$serial"
 check_soon "the probe is identified" 60 identified 1
 port=$(field port) node=$(field node)

@@ -10,7 +10,14 @@
 serial=066DFF504955857567012345
 # As on a kernel without BPF LSM.
 mkdir -p /etc/stlinkd.conf.d
-printf '[Daemon]\nGate=poll\n' >/etc/stlinkd.conf.d/50-poll.conf
+printf '[Daemon]\nGate=poll\n[Probes]\nJobTimeout=30s\n' >/etc/stlinkd.conf.d/50-poll.conf
+back_to_normal() {
+        stlinkctl policy open
+        rm -f /etc/stlinkd.conf.d/50-poll.conf /run/systemd/seats/seat0
+        systemctl stop stlinkd
+}
+at_exit back_to_normal
+systemctl stop stlinkd
 # "visitor sits at the machine", in the words of logind, which does not run here.
 mkdir -p /run/systemd/seats
 printf 'ACTIVE=1\nACTIVE_UID=%s\n' "$(id -u visitor)" >/run/systemd/seats/seat0

@@ -49,6 +49,18 @@ check_soon "it is free again" 10 is $one free
 check_equal "and the mark is gone" none "$(wedge $one)"
 check "it can be used" ctl run --probe $one -- st-info --probe
 
+# A command that leaves it stuck: the next one learns it at once.
+sim set 1 state=wedged
+run ctl run --probe $one -- sh -c 'exit 3'
+check_equal "a command that fails keeps its status" 3 "$status"
+check_match "and it is said that the probe is stuck" 'does not answer any more' "$output"
+check_equal "the mark tells others" silent "$(wedge $one)"
+run timeout 10 "$TOP_BUILDDIR/stlinkctl" run --probe $one -- true
+check_equal "who are refused" 120 "$status"
+check "it can be brought back" ctl recover $one
+run ctl run --probe $one -- sh -c 'exit 3'
+check_no_match "a probe that answers is not worth a word" . "$output"
+
 # A stall needs less than that.
 sim set 1 stall-at=2
 run ctl recover $one
