@@ -25,7 +25,7 @@ BEGIN {
         home["check.h"] = "tests/"
         pure_base = "^base/(" pure_modules ")[.]h$"
         pure_system = "^(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|" \
-                      "stdlib|search|string|sys/types)\\.h$"
+                      "stdlib|search|strings?|sys/types)\\.h$"
 }
 function bad(why) {
         printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0

@@ -47,7 +47,7 @@ usb:v0483p374A*
 usb:v0483p374B*"
         put systemd/fanotify.conf <"$TOP_SRCDIR/systemd/fanotify.conf"
         mkdir -p "$build/systemd"
-        cp "$TOP_BUILDDIR/systemd/stlinkd.service" "$build/systemd/"
+        cp "$TOP_BUILDDIR"/systemd/stlinkd{,-admin}.service "$build/systemd/"
 }
 
 lint() {
@@ -172,6 +172,14 @@ sed -i 's/LABEL="end"/LABEL="End"/' "$tree/udev/69-a.rules"
 expect_failure rules "a GOTO into nowhere" '69-a.rules:2: GOTO "end" leads nowhere'
 sed -i 's/ENV{A}=/ENV(A)=/' "$tree/udev/69-a.rules"
 expect_failure rules "a slip of the pen" '69-a.rules:3: no such key: ENV.A.'
+cat >"$tree/udev/48-a-strict.rules" <<-END
+	# $spdx
+	SUBSYSTEM!="usb", GOTO="end"
+	ATTR{idProduct}!="3748|374[ab]", GOTO="end"
+	MODE:="0600", OWNER:="root"
+	LABEL="end"
+	END
+expect_failure rules "a strict rule for two things" '48-a-strict.rules:4: sets more than one thing'
 sed -i 's/|374\[ab\]/|374b/' "$tree/udev/69-a.rules"
 expect_failure rules "a product left out" 'for exactly the products in the hwdb'
 mv "$tree/udev/69-a.rules" "$tree/udev/80-a.rules"
