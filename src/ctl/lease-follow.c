@@ -11,7 +11,7 @@
 
 /* A lease outlives the daemon, and one that hangs on a descriptor or a process the bus, too. So
  * when either goes away, we wait a while for its successor and ask that one how things stand. */
-#define PATIENCE (20 * USEC_PER_SEC)
+#define PATIENCE (15 * USEC_PER_SEC)
 #define PAUSE    (200 * USEC_PER_MSEC)
 
 #define LOCAL_SIGNALS                                        \

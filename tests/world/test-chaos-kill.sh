@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon, the worker, the tools, stlinkctl or the bus killed at any moment of the main story,
 # and outputs that are closed: who is left says what happened and ends, and the next story works.
-# deadline: 400
+# deadline: 500
 # shellcheck source=chaos.sh
 . "$(dirname "$0")/chaos.sh"
 enter_world v2-1:serial=066DFF000000000000000001,target=f103 v2-1:serial=066DFF000000000000000002
@@ -87,7 +87,7 @@ for signal in KILL TERM; do
         chaos_killed=yes
         landed "SIG$signal while others wait: run" waiter 125
         landed "SIG$signal while others wait: connect" connecter 6
-        wait_until 20 grep -q 'goes on without it' "$scratch/holder.err" ||
+        wait_until 60 grep -q 'goes on without it' "$scratch/holder.err" ||
                 fail "SIG$signal: the holder is told" "$(cat "$scratch/holder.err")"
         kill "$holder"
         landed "SIG$signal: the holder's command" holder 143

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The installed daemon is restarted, upgraded, killed and stopped while people work: leases and the
+# queue stay as they were, nobody's command sees a thing, and a node that went out with a lease can
+# still be taken back. A wall clock that jumps ends nothing.
+# deadline: 600
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+one=066DFF504955857567012301 two=066DFF504955857567012302
+is_another() { # PID: the daemon is up, and no longer that process
+        unit_is stlinkd active && [ "$(property stlinkd MainPID)" != "$1" ] &&
+                busctl status io.github.stlinkd1
+}
+leases() {
+        stlinkctl leases --json | sed '/"ends"/d'
+}
+kill_daemon() {
+        local before
+        before=$(property stlinkd MainPID)
+        kill -KILL "$before"
+        wait_until 60 is_another "$before" || fail "systemd starts it again" "$(journal stlinkd | tail)"
+        systemctl reset-failed stlinkd # it may crash as often as we like
+}
+waits() { # NAME: a request of labuser's, which puts its name down once it is granted
+        spawn "$1" as_user labuser stlinkctl run --wait --probe $one -- sh -c "echo $1 >>$scratch/order"
+        wait_until 60 grep -q place "$scratch/$1.log" || fail "$1 waits" "$(<"$scratch/$1.log")"
+}
+
+systemctl stop stlinkd
+# The machine may be slow, and this is not about that.
+mkdir -p /etc/stlinkd.conf.d
+printf '[Probes]\nJobTimeout=1min\n' >/etc/stlinkd.conf.d/patient.conf
+probes "v2-1:target=f411,serial=$one" "v2-1:target=f411,serial=$two"
+check_soon "the probes start the daemon" 120 identified 2
+chmod 777 "$scratch"
+spawn holder as_user labuser stlinkctl run --probe $one -- sh -c "while [ ! -e $scratch/go ]; do sleep 0.2; done; exit 7"
+holder=$spawned
+check_soon "a lease of a command" 60 eval 'leases | grep -q held'
+number=$(stlinkctl lock $two --for 1h --reason nightly)
+waits first
+first=$spawned
+waits second
+second=$spawned
+before=$(leases)
+systemctl restart stlinkd
+check_equal "after a restart all is as it was" "$before" "$(leases)"
+kill_daemon
+check_equal "after a crash, too" "$before" "$(leases)"
+waits third
+third=$spawned
+kill_daemon
+kill_daemon
+before=$(leases)
+
+# Nothing hangs on the time of day.
+date -s '+1 day' >/dev/null
+check_equal "a clock that jumps ahead ends no lease" "$before" "$(leases)"
+check_match "nor shortens one" 'in (59|58|57) min' "$(stlinkctl leases)"
+date -s '-2 days' >/dev/null
+kill_daemon
+check_equal "nor one that jumps back, with a crash" "$before" "$(leases)"
+date -s '+1 day' >/dev/null
+
+systemctl stop stlinkd
+check_equal "a stop keeps nothing but files" 0 "$(property stlinkd NFileDescriptorStore)"
+systemctl start stlinkd
+wait_until 60 is_another 0
+check_equal "and a start finds them" "$before" "$(leases)"
+touch "$scratch/go"
+run wait "$holder"
+check_equal "the command ends as it would have" 7 "$status"
+check "the first is next" wait "$first"
+check "then the second" wait "$second"
+check "then the third" wait "$third"
+check_equal "in their order" "first second third" "$(paste -sd ' ' "$scratch/order")"
+check_no_match "none of them was told anything" 'lost|stopped' "$(cat "$scratch"/{holder,first,second,third}.log)"
+check "what hangs on a process can be given back" stlinkctl unlock "$number"
+check_soon "all are free" 30 eval '! leases | grep -q "\"state\""'
+
+# The node of a lease, which a client goes on using when its time is over, after a crash. Without
+# the gate, only the daemon's own duplicate of the descriptor helps.
+printf '[Daemon]\nGate=poll\n' >/etc/stlinkd.conf.d/gate.conf
+systemctl restart stlinkd
+check_soon "the daemon is there, without its gate" 120 identified 2
+object=$(busctl --list tree io.github.stlinkd1 | grep /probe/ | tail -n 1)
+cp "$TOP_BUILDDIR/tests/world/keeper" "$scratch/keeper"
+spawn keeper as_user labuser "$scratch/keeper" "$object" 30000000
+keeper=$spawned
+check_soon "a client has a node from its lease" 60 grep -q '^claimed' "$scratch/keeper.log"
+check_equal "the service manager has it, too" 1 "$(property stlinkd NFileDescriptorStore)"
+kill_daemon
+check_match "after a crash the client has its lease" 'held' "$(leases)"
+check_soon "when its time is over" 60 grep -qE '^woken: E' "$scratch/keeper.log"
+check_soon "the probe is free" 30 identified 2
+sleep 1
+kill -TERM "$keeper"
+wait "$keeper"
+said=$(cat "$scratch/keeper.log")
+check_match "it tried to go on" '^tried: [1-9]' "$said"
+check_match "but could not claim again" '^claims: 0$' "$said"
+check_match "nor transfer" '^transfers: 0$' "$said"
+check_equal "and nothing is left with the service manager" 0 "$(property stlinkd NFileDescriptorStore)"
+rm /etc/stlinkd.conf.d/gate.conf
+
+# A state that nobody can read, and no room for another one.
+systemctl stop stlinkd
+echo nonsense >/run/stlinkd/state
+systemctl start stlinkd
+check_soon "with a broken state the daemon starts" 120 identified 2
+check_match "and says so" 'Cannot read who held which lease' "$(journal stlinkd)"
+rm /etc/stlinkd.conf.d/patient.conf
+finish
