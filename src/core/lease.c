@@ -164,6 +164,10 @@ static int check_quota(const LeaseTable *table, const Account *account, bool gra
         unsigned used = grantable ? account->held : account->waiting;
         unsigned quota = grantable ? table->quota.held : table->quota.waiting;
 
+        unsigned objects = account->held + account->waiting;
+
+        if (table->quota.objects > 0 && objects >= table->quota.objects)
+                return -EDQUOT;
         return quota > 0 && used >= quota ? -EDQUOT : 0;
 }
 

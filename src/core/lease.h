@@ -120,6 +120,7 @@ void lease_changes_clear(LeaseChanges *changes);
 typedef struct LeaseQuota {
         unsigned held;
         unsigned waiting;
+        unsigned objects; /* both together, since each is an object on the bus */
 } LeaseQuota;
 
 typedef struct LeaseTable LeaseTable;

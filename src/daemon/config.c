@@ -102,6 +102,10 @@ static int set_waiting_max(Config *config, const char *value) {
         return set_unsigned(&config->quota.waiting, value, 0);
 }
 
+static int set_objects_max(Config *config, const char *value) {
+        return set_unsigned(&config->quota.objects, value, 0);
+}
+
 static const struct {
         const char *section, *key;
         int (*set)(Config *config, const char *value);
@@ -115,6 +119,7 @@ static const struct {
         { "Probes", "AwayTimeout", set_away_timeout },
         { "Leases", "HeldMax", set_held_max },
         { "Leases", "WaitingMax", set_waiting_max },
+        { "Leases", "ObjectsMax", set_objects_max },
 };
 
 /* --- files -------------------------------------------------------------------------------- */
@@ -265,7 +270,7 @@ static int set_defaults(Config *config) {
                 .job_timeout = 5 * USEC_PER_SEC,
                 .jobs_max = 8,
                 .away_timeout = 5 * USEC_PER_SEC,
-                .quota = { .held = 256, .waiting = 1024 },
+                .quota = { .held = 256, .waiting = 1024, .objects = 1024 },
         };
         return config->group && config->runtime_directory &&
                                (config->state_directory || !state_directory)

@@ -16,7 +16,7 @@ typedef struct Config {
         Usec job_timeout;        /* [Probes] JobTimeout: for one worker, from its start */
         unsigned jobs_max;       /* [Probes] JobsMax: workers at the same time */
         Usec away_timeout;       /* [Probes] AwayTimeout: how long a probe is expected back */
-        LeaseQuota quota;        /* [Leases] HeldMax, WaitingMax: per user */
+        LeaseQuota quota;        /* [Leases] HeldMax, WaitingMax, ObjectsMax: per user */
 } Config;
 
 /* Read the defaults, then stlinkd.conf from the first of /etc, /run, /usr/local/lib and the

@@ -38,8 +38,8 @@ crowd() {
         calls=$!
         sleep 1
         tell "pass $passes"
-        kill -INT $calls
-        wait $calls
+        kill -INT "$calls"
+        wait "$calls"
         calls=$(awk '$2 == "total" { print $1 }' "$scratch/calls")
         printf '  %-9s %14s %14s %14s %14s %14s\n' "$n" "$((memory * 1024 / n))" \
                 "$(ratio "$cpu" $((passes * n)))" "$(ratio "$bus_cpu" $((passes * n)))" \

@@ -99,7 +99,7 @@ START_TEST(test_all_settings) {
 
         put("/x.conf", "[Access]\nGroup=g\n[Daemon]\nRuntimeDirectory=/tmp/r\nGate=poll\n"
                        "[Probes]\nJobTimeout=300ms\nJobsMax=2\nAwayTimeout=1min 30s\n"
-                       "[Leases]\nHeldMax=4\nWaitingMax=0\n");
+                       "[Leases]\nHeldMax=4\nWaitingMax=0\nObjectsMax=7\n");
         (void) snprintf(path, sizeof(path), "%s/x.conf", root);
         ck_assert_int_eq(config_load_file(path, &config), 0);
         ck_assert_str_eq(config.group, "g");
@@ -110,6 +110,7 @@ START_TEST(test_all_settings) {
         ck_assert_uint_eq(config.away_timeout, 90 * USEC_PER_SEC);
         ck_assert_uint_eq(config.quota.held, 4);
         ck_assert_uint_eq(config.quota.waiting, 0);
+        ck_assert_uint_eq(config.quota.objects, 7);
         config_done(&config);
         ck_assert_int_eq(config_load_file("/nonexistent", &config), -ENOENT);
 }

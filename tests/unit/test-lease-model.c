@@ -20,7 +20,7 @@
 #define N_UIDS     4
 #define N_SEEDS    10
 
-static const LeaseQuota quota = { .held = 6, .waiting = 9 };
+static const LeaseQuota quota = { .held = 5, .waiting = 6, .objects = 8 };
 
 /* The naive model: one array in the order of requests, everything found by searching. */
 typedef struct Model {
@@ -152,6 +152,8 @@ static int model_request(Model *m, const LeaseRequest *r, LeaseId id, Usec now) 
         if (!grantable && r->deadline <= now)
                 return -EBUSY;
         if (model_count(m, r->uid, !grantable) >= (grantable ? quota.held : quota.waiting))
+                return -EDQUOT;
+        if (model_count(m, r->uid, true) + model_count(m, r->uid, false) >= quota.objects)
                 return -EDQUOT;
         m->n++;
         if (grantable)
@@ -306,7 +308,8 @@ static void check_invariants(const LeaseTable *table, Usec now) {
         /* A request that waited is granted whatever its owner holds by then, so that nobody
          * who was let into the queue is turned away at its end. */
         for (uid_t uid = 0; uid < N_UIDS; uid++)
-                if (waiting[uid] > quota.waiting || held[uid] > quota.held + quota.waiting)
+                if (waiting[uid] > quota.waiting || held[uid] > quota.held + quota.waiting ||
+                    waiting[uid] + held[uid] > quota.objects)
                         fail("uid %u is over its quota", uid);
 }
 

@@ -251,6 +251,28 @@ START_TEST(test_script) {
 }
 END_TEST
 
+/* Held and waited for together, as that is what makes objects. */
+START_TEST(test_quota_of_objects) {
+        const LeaseQuota two = { .objects = 2 };
+        LeaseRequest request = { .parts = D, .limit = EV, .deadline = EV, .uid = 7 };
+        _cleanup_(lease_table_freep) LeaseTable *table = NULL;
+        _cleanup_changes_ LeaseChanges changes = {};
+        LeaseId first, id;
+
+        ck_assert_int_eq(lease_table_new(&two, &table), 0);
+        ck_assert_int_eq(lease_request(table, &request, 1, &changes, &first), 0);
+        ck_assert_int_eq(lease_request(table, &request, 1, &changes, &id), 0);
+        ck_assert_int_eq(lease_request(table, &request, 1, &changes, &id), -EDQUOT);
+        request.probe = 1;
+        ck_assert_int_eq(lease_request(table, &request, 1, &changes, &id), -EDQUOT);
+        request.uid = 8;
+        ck_assert_int_eq(lease_request(table, &request, 1, &changes, &id), 0);
+        ck_assert_int_eq(lease_end(table, first, LEASE_END_RELEASED, 2, &changes), 0);
+        request.uid = 7;
+        ck_assert_int_eq(lease_request(table, &request, 2, &changes, &id), 0);
+}
+END_TEST
+
 START_TEST(test_looking) {
         _cleanup_changes_ LeaseChanges changes = {};
         _cleanup_(lease_table_freep) LeaseTable *table = NULL;
@@ -412,6 +434,7 @@ int main(void) {
         int failed;
 
         tcase_add_loop_test(tcase, test_script, 0, ELEMENTSOF(scripts));
+        tcase_add_test(tcase, test_quota_of_objects);
         tcase_add_test(tcase, test_looking);
         tcase_add_loop_test(tcase, test_restore, 0, ELEMENTSOF(restored));
         tcase_add_test(tcase, test_restore_goes_on);

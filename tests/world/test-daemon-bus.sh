@@ -8,7 +8,7 @@
 enter_world v2:mode=mass,serial=066DFF000000000000000001 v2:mode=mass,serial=066DFF000000000000000002
 one=066DFF000000000000000001 two=066DFF000000000000000002
 start_daemon
-for probe in $one $two; do check_soon "the probes are identified" 20 is $probe free; done
+for probe in $one $two; do check_soon "the probes are identified" 20 is "$probe" free; done
 
 kill_bus() {
         kill -KILL "$bus_pid"
