@@ -3,7 +3,7 @@
 # The probe is pulled out, wedges or stalls at any one transfer of stlinkctl doctor, or doctor
 # itself is ended at any moment: it comes to a verdict in time, and probe and daemon are as before.
 # TEST_SCALE tries each transfer, else some of them.
-# deadline: 500
+# deadline: 900
 # shellcheck source=chaos.sh
 . "$(dirname "$0")/chaos.sh"
 need jq

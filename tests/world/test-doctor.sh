@@ -3,7 +3,7 @@
 # Each version of probe has each bad day that stlinksim knows, and stlinkctl doctor says what it
 # is: with stlinkd and without, and never the wrong thing. At the end the confusion matrix.
 # TEST_SCALE tries all of it; else V1, V2-1 and V3PWR have only some of the days.
-# deadline: 600
+# deadline: 1500
 # shellcheck source=daemon.sh
 . "$(dirname "$0")/daemon.sh"
 need jq setpriv
