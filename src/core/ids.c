@@ -57,3 +57,15 @@ const ProbeProduct *probe_product_find(uint16_t vendor_id, uint16_t product_id) 
 const ProbeProduct *probe_product_at(size_t index) {
         return index < ELEMENTSOF(products) ? &products[index] : NULL;
 }
+
+/* V2's ID, which the boot loader of V2-1 has too (stlink-protocol, section 1.1). */
+#define PRODUCT_V2 0x3748
+
+bool product_is_loader_of(uint16_t application, uint16_t product_id) {
+        const ProbeProduct *before = probe_product_find(STLINK_VENDOR_ID, application);
+        const ProbeProduct *now = probe_product_find(STLINK_VENDOR_ID, product_id);
+
+        if (!before || !now || before->loader || application == product_id)
+                return false;
+        return now->loader || (product_id == PRODUCT_V2 && before->model == PROBE_MODEL_V2_1);
+}

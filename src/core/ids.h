@@ -64,5 +64,9 @@ typedef struct ProbeProduct {
 /* NULL when this is not a known ST-LINK. */
 const ProbeProduct *probe_product_find(uint16_t vendor_id, uint16_t product_id);
 
+/* Whether a probe that was seen as the first product shows its boot loader with the second. A V2
+ * has one ID for both, so nothing can be told of it. */
+bool product_is_loader_of(uint16_t application, uint16_t product_id);
+
 /* Walk the table: index from 0 until NULL. */
 const ProbeProduct *probe_product_at(size_t index);

@@ -296,20 +296,6 @@ static void probe_take_off(ProbeTable *table, Probe *probe, Usec now) {
         probe_forget_reading(probe);
 }
 
-/* V2's ID, which the boot loader of V2-1 has too (stlink-protocol, section 1.1). */
-#define PRODUCT_V2 0x3748
-
-/* Whether a probe that was seen as the first product shows its boot loader with the second. A V2
- * has one ID for both, so nothing can be told of it. */
-static bool is_loader_of(uint16_t application, uint16_t product_id) {
-        const ProbeProduct *before = probe_product_find(STLINK_VENDOR_ID, application);
-        const ProbeProduct *now = probe_product_find(STLINK_VENDOR_ID, product_id);
-
-        if (!before || !now || before->loader || application == product_id)
-                return false;
-        return now->loader || (product_id == PRODUCT_V2 && before->model == PROBE_MODEL_V2_1);
-}
-
 /* Write down where the probe is now. In its boot loader a probe may hide its serial or garble
  * it; what was proven before stays. */
 static void probe_put_on(Probe *probe, const ProbeDescription *description, const char *serial,
@@ -321,7 +307,8 @@ static void probe_put_on(Probe *probe, const ProbeDescription *description, cons
                 (void) snprintf(probe->serial, sizeof(probe->serial), "%s", serial);
         }
         probe->plugged = true;
-        probe->loader_since = is_loader_of(probe->product_id, description->product_id) ? now : 0;
+        probe->loader_since =
+                product_is_loader_of(probe->product_id, description->product_id) ? now : 0;
         probe->product_id = description->product_id;
         probe->model = product ? product->model : PROBE_MODEL_UNKNOWN;
         (void) snprintf(probe->port_path, sizeof(probe->port_path), "%s", description->port_path);
