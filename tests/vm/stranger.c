@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/macro.h"
+
 /* A program that never heard of leases and tries everything to get at a probe.
  *
  *   stranger try NODE COUNT     open NODE, say "ready", and once a line comes in try COUNT opens
@@ -48,7 +50,7 @@ static int thread_pair[2], child_pair[2];
 static unsigned n_refused, n_passed, n_other;
 static volatile sig_atomic_t stopped;
 
-static void die(const char *what) {
+_noreturn_ static void die(const char *what) {
         perror(what);
         exit(2);
 }

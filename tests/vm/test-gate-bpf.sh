@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The gate's program in the kernel that it is for: what it sees, whom it refuses, and that an
 # ordinary user with two capabilities can load it.
-# deadline: 300
+# deadline: 600
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 

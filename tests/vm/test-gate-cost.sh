@@ -27,12 +27,10 @@ probes "v2-1:target=f411"
 check_soon "the probe starts the daemon" 60 identified 1
 spawn holder stlinkctl run -- sleep 1000
 check_soon "the probe is leased, so the gate has something to do" 30 eval "stlinkctl list --no-legend | grep -q leased"
-mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 clang -target bpf -O2 -g "-I/usr/include/$(uname -m)-linux-gnu" -c "$TOP_SRCDIR/tests/vm/empty.bpf.c" \
         -o "$scratch/empty.o" || fail "clang compiles an empty program"
-run bpftool prog loadall "$scratch/empty.o" /sys/fs/bpf/empty autoattach
-check_equal "a program that does nothing is loaded beside it" "0 " "$status $output"
-at_exit rm -rf /sys/fs/bpf/empty
+spawn attach "$TOP_BUILDDIR/tests/vm/attach" "$scratch/empty.o"
+check_soon "a program that does nothing is there, too" 60 grep -q attached "$scratch/attach.log"
 sysctl -q kernel.bpf_stats_enabled=1
 printf x >"$scratch/file"
 for file in "$scratch/file" /dev/null; do

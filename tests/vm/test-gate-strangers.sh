@@ -4,7 +4,7 @@
 # of root and of ordinary users, on a node that everybody may open, on descriptors from before the
 # lease, with the interface claimed at the moment of the grant, from threads and children that were
 # there before, as 32-bit programs. A sees no error and reads what he would have read alone.
-# deadline: 590
+# deadline: 900
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 

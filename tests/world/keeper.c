@@ -11,6 +11,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "base/macro.h"
 #include "bus/names.h"
 
 /* A client that goes on using the descriptor of a lease that it has lost.
@@ -38,7 +39,7 @@ static void on_term(int signal) {
         stopped = 1;
 }
 
-static void die(const char *what, int error) {
+_noreturn_ static void die(const char *what, int error) {
         fprintf(stderr, "keeper: %s: %s\n", what, strerror(error < 0 ? -error : error));
         exit(2);
 }
