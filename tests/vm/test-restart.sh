@@ -3,7 +3,7 @@
 # The installed daemon is restarted, upgraded, killed and stopped while people work: leases and the
 # queue stay as they were, nobody's command sees a thing, and a node that went out with a lease can
 # still be taken back. A wall clock that jumps ends nothing.
-# deadline: 600
+# deadline: 900
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
