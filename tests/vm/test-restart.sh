@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The installed daemon is restarted, upgraded, killed and stopped while people work: leases and the
-# queue stay as they were, nobody's command sees a thing, and a node that went out with a lease can
-# still be taken back. A wall clock that jumps ends nothing.
+# queue stay as they were, nobody's command sees a thing.
+# A wall clock that jumps ends nothing.
 # deadline: 900
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
@@ -77,31 +77,6 @@ check_equal "in their order" "first second third" "$(paste -sd ' ' "$scratch/ord
 check_no_match "none of them was told anything" 'lost|stopped' "$(cat "$scratch"/{holder,first,second,third}.log)"
 check "what hangs on a process can be given back" stlinkctl unlock "$number"
 check_soon "all are free" 30 eval '! leases | grep -q "\"state\""'
-
-# The node of a lease, which a client goes on using when its time is over, after a crash. Without
-# the gate, only the daemon's own duplicate of the descriptor helps.
-printf '[Daemon]\nGate=poll\n' >/etc/stlinkd.conf.d/gate.conf
-systemctl restart stlinkd
-check_soon "the daemon is there, without its gate" 120 identified 2
-object=$(busctl --list tree io.github.stlinkd1 | grep /probe/ | tail -n 1)
-cp "$TOP_BUILDDIR/tests/world/keeper" "$scratch/keeper"
-spawn keeper as_user labuser "$scratch/keeper" "$object" 30000000
-keeper=$spawned
-check_soon "a client has a node from its lease" 60 grep -q '^claimed' "$scratch/keeper.log"
-check_equal "the service manager has it, too" 1 "$(property stlinkd NFileDescriptorStore)"
-kill_daemon
-check_match "after a crash the client has its lease" 'held' "$(leases)"
-check_soon "when its time is over" 60 grep -qE '^woken: E' "$scratch/keeper.log"
-check_soon "the probe is free" 30 identified 2
-sleep 1
-kill -TERM "$keeper"
-wait "$keeper"
-said=$(cat "$scratch/keeper.log")
-check_match "it tried to go on" '^tried: [1-9]' "$said"
-check_match "but could not claim again" '^claims: 0$' "$said"
-check_match "nor transfer" '^transfers: 0$' "$said"
-check_equal "and nothing is left with the service manager" 0 "$(property stlinkd NFileDescriptorStore)"
-rm /etc/stlinkd.conf.d/gate.conf
 
 # A state that nobody can read, and no room for another one.
 systemctl stop stlinkd
