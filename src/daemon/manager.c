@@ -120,10 +120,10 @@ int manager_attach(Manager *manager, sd_bus *connection) {
                 return r;
         bus_free(manager->bus);
         manager->bus = bus;
-        sd_bus_slot_unref(manager->policy);
+        manager->policy = sd_bus_slot_unref(manager->policy);
         sd_bus_unref(manager->connection);
         manager->connection = sd_bus_ref(connection);
-        return 0;
+        return manager_watch_policy(manager);
 }
 
 void manager_attached(Manager *manager) {
@@ -176,9 +176,6 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         r = manager_load(manager);
         if (r < 0)
                 return log_error_errno(r, "Cannot use the directory %s", config->runtime_directory);
-        r = manager_watch_policy(manager);
-        if (r < 0)
-                return log_error_errno(r, "Cannot listen for another policy");
         r = udev_watch_new(manager->event, manager_on_udev, manager, &manager->watch);
         if (r < 0)
                 return log_error_errno(r, "Cannot listen to udev");
@@ -246,6 +243,7 @@ Manager *manager_free(Manager *manager) {
                 manager_flush_uses(manager);
         history_free(manager->history);
         sd_bus_slot_unref(manager->name_signals);
+        sd_bus_slot_unref(manager->policy);
         bus_free(manager->bus);
         job_runner_free(manager->jobs);
         gate_free(manager->gate);
