@@ -63,6 +63,7 @@ by_openocd() { openocd_with init "dump_image $3 $1 $2"; }
 
 read_flash() {
         # 6144 bytes at most in one command, its answer, and the same for its status
+        # shellcheck disable=SC2017 # whole commands
         least=$(((262144 + 6143) / 6144 * 4))
         heading "Read 256 KiB of flash through a $1 whose transfers take $2 (the packet limits allow $least)"
         sim set 1 latency="$2"

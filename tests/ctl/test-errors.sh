@@ -44,10 +44,10 @@ usage "'list' takes no arguments." list 066E
 usage "'connect' takes one probe only." connect 066E 37FF
 ctl --help
 check_equal "help succeeds" 0 "$status"
-check_match "help goes to stdout" '^Verbs:$' "$out"
+check_match "help goes to stdout" '^Take turns:$' "$out"
 check "help fits 80 columns" test "$(wc -L <<<"$out")" -le 80
 ctl run --help
-check_match "help of a verb" '^Verbs:$' "$out"
+check_match "help of a verb" '^Take turns:$' "$out"
 ctl --version
 check_match "version" '^stlinkctl [0-9]' "$out"
 

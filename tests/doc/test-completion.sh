@@ -12,7 +12,7 @@ help=$("$TOP_BUILDDIR/stlinkctl" --help)
 for shell in bash/stlinkctl zsh/_stlinkctl fish/stlinkctl.fish; do
         text=$(<"$completions/$shell")
         for word in $(grep -oE -- '--[a-z][a-z-]+' <<<"$help" | sed 's/^--//' | sort -u) \
-                $(sed -nE '/^Verbs:/,/^Options:/s/^  ([a-z]+) .*/\1/p' <<<"$help"); do
+                $(sed -nE '/^See who/,/^Options:/s/^  ([a-z]+) .*/\1/p' <<<"$help"); do
                 check_match "$shell knows $word" "\b$word\b" "$text"
         done
 done

@@ -46,7 +46,7 @@ options() {
 check_equal "stlinkctl(1) has the options of --help, and no other" \
         "$("$TOP_BUILDDIR/stlinkctl" --help | options)" \
         "$(text stlinkctl.1 | sed '/^EXAMPLES/,$d' | options)"
-for verb in $("$TOP_BUILDDIR/stlinkctl" --help | sed -nE '/^Verbs:/,/^Options:/s/^  ([a-z]+) .*/\1/p'); do
+for verb in $("$TOP_BUILDDIR/stlinkctl" --help | sed -nE '/^See who/,/^Options:/s/^  ([a-z]+) .*/\1/p'); do
         check_match "stlinkctl(1) explains $verb" "^       $verb\b" "$(text stlinkctl.1)"
 done
 # Each code of the table in the source stands in the page's.

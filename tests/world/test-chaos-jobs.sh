@@ -136,8 +136,9 @@ for i in 0 1 2; do
                 "$(grep -xF -f "$scratch/queue.$i" <<<"$order" | paste -sd ' ')"
 done
 
-# The probe of one is pulled out while it works, and others wait for it.
-start_job 9 --wait -- sh -c "echo began; bash $scratch/job 9 ${probes[0]} $scratch/jobs; echo tool: \$?; sleep 10; exit 9"
+# The probe of one is pulled out while it works, and others wait for it. (At some moments st-flash
+# waits for a probe that is gone for ever.)
+start_job 9 --wait -- sh -c "echo began; while timeout 30 bash $scratch/job 9 ${probes[0]} $scratch/jobs; do :; done; echo tool failed; sleep 10; exit 9"
 wait_until 60 grep -q began "$scratch/job-9.log"
 start_job 10 --wait -- true
 wait_until 60 grep -q place "$scratch/job-10.log"
@@ -147,7 +148,7 @@ check_equal "who waits for a probe that is pulled is told" 122 $?
 check_match "and why" 'unplugged' "$(<"$scratch/job-10.log")"
 wait "${pids[9]}"
 check_equal "who works with it ends as he likes" 9 $?
-check_match "once his tool has failed" 'tool: [1-9]' "$(<"$scratch/job-9.log")"
+check_match "once his tool has failed" 'tool failed' "$(<"$scratch/job-9.log")"
 sim plug 1
 check_soon "it comes back" 60 is "${probes[0]}" free
 

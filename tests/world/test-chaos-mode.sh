@@ -32,14 +32,14 @@ break_it() {
         done
 }
 
-memory=("$program" read -p $one -o "$scratch/out" 0x08000000 30K)
+memory=("$program" read -p "$one" -o "$scratch/out" 0x08000000 30K)
 n=$(good_day "${memory[@]}")
 check "a read takes some transfers ($n)" test "$n" -ge 25
 break_it unplug "$(scaled 13 1)" 3 "${memory[@]}"
 break_it wedge "$(scaled 23 2)" '0|7' "${memory[@]}"
 break_it stall "$(scaled 17 1)" '0|7|8' "${memory[@]}"
 
-caught=("$program" connect --mode=under-reset $one)
+caught=("$program" connect --mode=under-reset "$one")
 n=$(good_day "${caught[@]}")
 check "connect under reset takes some ($n)" test "$n" -ge 30
 break_it unplug "$(scaled 19 1)" 3 "${caught[@]}"

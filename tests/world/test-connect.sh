@@ -61,21 +61,21 @@ check_equal "debugging is off then" 0 $((0x$(word $one 0xe000edf0) & 3))
 
 # --- what is left behind ---
 for probe in $one $two; do
-        check "connect" ctl connect --json $probe
+        check "connect" ctl connect --json "$probe"
         check_equal "the core runs" running "$(value core_state)"
         check_equal "nobody debugs" false "$(value debugged)"
         check_equal "the flash is open" 0 "$(value rdp)"
-        check "connect under reset" ctl connect --mode=under-reset --json $probe
+        check "connect under reset" ctl connect --mode=under-reset --json "$probe"
         check_equal "by the wire" nrst "$(value reset)"
-        check_equal "and it runs again" 0 $((0x$(word $probe 0xe000edf0) & 0x20003))
-        check "and stays halted on demand" ctl connect --mode=under-reset --leave=halted $probe
-        check_equal "at its first instruction" $((0x20001)) $((0x$(word $probe 0xe000edf0) & 0x20001))
-        check_equal "without a vector catch" 00000000 "$(word $probe 0xe000edfc)"
-        check "reset" ctl reset $probe
-        check "halt" ctl halt $probe
-        a=$(ctl read -p $probe 0x20000000 16 | od -An -tx4)
-        check_equal "halted, memory stands still" "$a" "$(ctl read -p $probe 0x20000000 16 | od -An -tx4)"
-        check "resume" ctl resume $probe
+        check_equal "and it runs again" 0 $((0x$(word "$probe" 0xe000edf0) & 0x20003))
+        check "and stays halted on demand" ctl connect --mode=under-reset --leave=halted "$probe"
+        check_equal "at its first instruction" $((0x20001)) $((0x$(word "$probe" 0xe000edf0) & 0x20001))
+        check_equal "without a vector catch" 00000000 "$(word "$probe" 0xe000edfc)"
+        check "reset" ctl reset "$probe"
+        check "halt" ctl halt "$probe"
+        a=$(ctl read -p "$probe" 0x20000000 16 | od -An -tx4)
+        check_equal "halted, memory stands still" "$a" "$(ctl read -p "$probe" 0x20000000 16 | od -An -tx4)"
+        check "resume" ctl resume "$probe"
 done
 check "reset, without nRST" ctl reset 0000001
 run ctl connect --mode=under-reset 0000001
@@ -124,13 +124,13 @@ sim set 2 rdp=0
 # --- memory ---
 head -c 20011 /dev/urandom >"$scratch/data"
 for probe in $one $three 0000001; do
-        ctl halt $probe
+        ctl halt "$probe"
         for at in 0x20000000 0x20000103; do
-                ctl write -p $probe $at @"$scratch/data" || fail "write to $at of $probe"
+                ctl write -p "$probe" $at @"$scratch/data" || fail "write to $at of $probe"
                 check "what was written to $at is read back" eval \
                         "ctl read -p $probe $at 20011 | cmp - '$scratch/data'"
         done
-        ctl reset $probe
+        ctl reset "$probe"
 done
 check "to a file" ctl read -p $one -o "$scratch/out" 0x08000000 1K
 check "it is what the target's flash holds" cmp -n 200 "$scratch/out" "$flash-f411.bin"

@@ -68,9 +68,9 @@ for _ in 1 2 3 4; do
 done
 node=$(field $one node)
 exec 9<>"$node"
-in_use() { is $one in-use; }
+in_use() { is "$one" in-use; }
 check_soon "this shell has it open" 10 in_use
-lasting() { [ "$(entries '.event == "use" and .ongoing and .command == "bash"' $one)" = 1 ]; }
+lasting() { [ "$(entries '.event == "use" and .ongoing and .command == "bash"' "$one")" = 1 ]; }
 check_soon "that lasts" 30 lasting
 exec 9>&-
 check_soon "free" 10 is $one free
