@@ -28,8 +28,9 @@ scaled() {
         if [ -n "${TEST_SCALE-}" ]; then printf '%s\n' "$2"; else printf '%s\n' "$1"; fi
 }
 
-# Progress of a command that waits or wraps another one; what else it says is its failure.
-progress='Waiting for |Place |Got it after |The lease is lost: |Ending |.* goes on without it|.* left behind'
+# Progress of a command that waits or wraps another one, and what it finds behind one that failed;
+# what else it says is its failure.
+progress='Probe .* does not answer any more|Waiting for |Place |Got it after |The lease is lost: |Ending |.* goes on without it|.* left behind'
 
 failures_said() { # stderr of stlinkctl
         grep '^stlinkctl: ' "$1" | grep -cvE "^stlinkctl: ($progress)"

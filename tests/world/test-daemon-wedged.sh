@@ -42,12 +42,4 @@ for delay in 0 0.01 0.02 0.05 0.1 0.2; do
 done
 check "and it can be used" ctl connect $one
 stop_daemon
-
-# The bus goes away: no use going on, and no crash.
-run_daemon
-check_soon "there again" 10 is $one free
-kill "$bus_pid"
-wait "$daemon_pid"
-check_equal "without a bus the daemon fails, in good order" 1 $?
-check_match "and says why" 'bus went away' "$(cat "$scratch/daemon.log")"
 finish
