@@ -22,6 +22,7 @@ ProbeEntry *probe_entry_free(ProbeEntry *entry) {
                 return NULL;
         tasks_abort(entry);
         probe_entry_watch_parts(entry, NULL);
+        free(entry->parts);
         gate_remove_node(entry->node);
         list_remove(&entry->link);
         free(entry->members);

@@ -79,11 +79,12 @@ check_soon "plugged in anew it is well" 30 is $one free
 
 # --- an update, with everybody else at the door ---
 sim reset-counters 1
-"$TOP_BUILDDIR/stlinkctl" run -p $one --for=firmware-update -- /usr/bin/python3 "$updater" 6 0.3 >"$scratch/update.log" 2>&1 &
+"$TOP_BUILDDIR/stlinkctl" run -p $one --for=firmware-update -- sh -c "/usr/bin/python3 $updater 6 0.3
+        until [ -e $scratch/enough ]; do sleep 0.1; done" >"$scratch/update.log" 2>&1 &
 update=$!
 check_soon "the update is under way" 30 grep -q 'in the boot loader' "$scratch/update.log"
 intruders=0 refused=0
-while kill -0 $update 2>/dev/null; do
+until grep -q '^updated: ' "$scratch/update.log" || ! kill -0 $update; do
         intruders=$((intruders + 1))
         run ctl run -p $one -- true
         [ "$status" = 123 ] && refused=$((refused + 1))
@@ -91,6 +92,7 @@ while kill -0 $update 2>/dev/null; do
         [ "$status" = 4 ] || [ "$status" = 3 ] || fail "connect is held off" "$status: $output"
         ctl status $one >/dev/null
 done
+touch "$scratch/enough"
 check "the update ends well" wait $update
 check_match "and says so" '^updated: ' "$(<"$scratch/update.log")"
 check "others tried ($intruders times)" test $intruders -ge 2
