@@ -18,6 +18,27 @@ as_user() {
                 env PATH="$PATH" LANG=C.UTF-8 HOME="/run/$user" USER="$user" "$@"
 }
 
+# seat_of USER: until the end of the test he sits at the machine, in the words of logind, which does
+# not run here.
+seat_of() {
+        mkdir -p /run/systemd/seats
+        printf 'ACTIVE=1\nACTIVE_UID=%s\n' "$(id -u "$1")" >/run/systemd/seats/seat0
+        at_exit rm -f /run/systemd/seats/seat0
+}
+
+# only_our_rules: until the end of the test, other packages' rules do not count. They would open the
+# node to everybody, and hide what ours do. Whatever else is in that folder goes with them.
+only_our_rules() {
+        local rules
+        mkdir -p /run/udev/rules.d
+        for rules in /lib/udev/rules.d/{49-stlink,60-openocd}*; do
+                ln -sf /dev/null "/run/udev/rules.d/${rules##*/}"
+        done
+        udevadm control --reload
+        at_exit udevadm control --reload
+        at_exit rm -rf /run/udev/rules.d
+}
+
 # property UNIT NAME: a property of a systemd unit.
 property() {
         systemctl show --property="$2" --value "$1"

@@ -20,13 +20,10 @@ doctor() { # USER OPTION...: what it says is in $said, its exit status in $code
 
 # As if stlinkd were not there; it is started by udev otherwise.
 systemctl mask --runtime stlinkd.service >/dev/null 2>&1
-mkdir -p /run/udev/rules.d
-for rules in /lib/udev/rules.d/{49-stlink,60-openocd}*; do
-        ln -sf /dev/null "/run/udev/rules.d/${rules##*/}"
-done
-udevadm control --reload
-mkdir -p /run/systemd/seats
-printf 'ACTIVE=1\nACTIVE_UID=%s\n' "$(id -u visitor)" >/run/systemd/seats/seat0
+systemctl stop stlinkd.service
+at_exit systemctl unmask --runtime stlinkd.service
+only_our_rules
+seat_of visitor
 
 doctor root
 check_equal "without a probe" 3 "$code"

@@ -9,15 +9,8 @@
 serial=066DFF504955857567012345
 link=/dev/stlink/by-serial/$serial/vcp-if02
 
-# Other packages' rules would open the node to everybody, and hide what ours do.
-mkdir -p /run/udev/rules.d
-for rules in /lib/udev/rules.d/{49-stlink,60-openocd}*; do
-        ln -sf /dev/null "/run/udev/rules.d/${rules##*/}"
-done
-udevadm control --reload
-# "visitor sits at the machine", in the words of logind, which does not run here.
-mkdir -p /run/systemd/seats
-printf 'ACTIVE=1\nACTIVE_UID=%s\n' "$(id -u visitor)" >/run/systemd/seats/seat0
+only_our_rules
+seat_of visitor
 
 probes "v2-1:target=f411,serial=$serial"
 path=$(sysfs_of_probes)

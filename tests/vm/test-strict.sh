@@ -13,14 +13,12 @@ mkdir -p /etc/stlinkd.conf.d
 printf '[Daemon]\nGate=poll\n[Probes]\nJobTimeout=30s\n' >/etc/stlinkd.conf.d/50-poll.conf
 back_to_normal() {
         stlinkctl policy open
-        rm -f /etc/stlinkd.conf.d/50-poll.conf /run/systemd/seats/seat0
+        rm -f /etc/stlinkd.conf.d/50-poll.conf
         systemctl stop stlinkd
 }
 at_exit back_to_normal
 systemctl stop stlinkd
-# "visitor sits at the machine", in the words of logind, which does not run here.
-mkdir -p /run/systemd/seats
-printf 'ACTIVE=1\nACTIVE_UID=%s\n' "$(id -u visitor)" >/run/systemd/seats/seat0
+seat_of visitor
 
 node() {
         stlinkctl list --json | sed -nE 's/^ *"node": *"([^"]*)",?$/\1/p' | head -n 1
