@@ -135,6 +135,13 @@ static void log_held(ProbeEntry *entry, bool used) {
                             (int) holders[0].process->pid);
 }
 
+/* Whether our own worker is on the probe, or is about to be. */
+static bool is_being_read(const ProbeEntry *entry) {
+        const Probe *probe = probe_get(entry->manager->probes, entry->number);
+
+        return task_is_running(entry) || (probe && probe->reading_now);
+}
+
 void probe_entry_update(ProbeEntry *entry) {
         Manager *manager = entry->manager;
         bool used = false, claimed = false, obstructed;
@@ -147,7 +154,7 @@ void probe_entry_update(ProbeEntry *entry) {
                 r = probe_set_used(manager->probes, entry->number, used, claimed,
                                    &manager->probe_changes);
         }
-        obstructed = claimed || task_is_running(entry);
+        obstructed = claimed || is_being_read(entry);
         if (r >= 0 && obstructed != entry->obstructed)
                 r = lease_set_obstructed(manager->leases, entry->number, obstructed,
                                          now_usec(CLOCK_MONOTONIC), &manager->lease_changes);
@@ -264,9 +271,9 @@ static void perform_identify(Manager *manager, const Probe *probe) {
                                      &manager->probe_changes);
                 if (r < 0)
                         log_error_errno(r, "Cannot note that a probe was not read");
-                return;
         }
-        probe_entry_update(entry);
+        if (entry)
+                probe_entry_update(entry);
 }
 
 static void perform_gone(Manager *manager, const ProbeChange *change) {

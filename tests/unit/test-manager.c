@@ -369,6 +369,24 @@ START_TEST(test_acquire_while_being_read) {
 }
 END_TEST
 
+/* A probe that could not be read because a stranger had it is read when he leaves, and only then
+ * given to whoever waits: his tool would else find it claimed by our worker. */
+START_TEST(test_read_before_granted) {
+        pid_t init = 1;
+        Answer first;
+
+        fake_plug(PORT, "/dev/slow", ID);
+        fake_use("/dev/slow", &init, 1, true);
+        wait_state(ID, "claimed");
+        client_acquire(&alice, ID, &first, WAIT, NEVER, NULL);
+        wait_leases(1);
+        fake_use("/dev/slow", NULL, 0, false);
+        wait_for(&first, "");
+        ck_assert_str_eq(worker_log(), "identify-begins identify-ends");
+        answer_clear(&first);
+}
+END_TEST
+
 /* --- refusals ----------------------------------------------------------------------------- */
 
 START_TEST(test_bad_options) {
@@ -446,6 +464,7 @@ int main(void) {
         tcase_add_test(tcase, test_stranger);
         tcase_add_test(tcase, test_member_outlives_lease);
         tcase_add_test(tcase, test_acquire_while_being_read);
+        tcase_add_test(tcase, test_read_before_granted);
         tcase_add_test(tcase, test_bad_options);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(quota, set_up_with_quota, cast_end);
