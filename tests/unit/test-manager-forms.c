@@ -115,6 +115,7 @@ START_TEST(test_bus_lost) {
         manager_lose_bus(world.manager);
         wait_leases(2);
         wait_for(&late, "LeaseLost");
+        answer_clear(&late);
         ck_assert_str_eq(get(&held, "State"), "held");
         ck_assert_str_eq(get(&early, "State"), "waiting");
         ck_assert_str_eq(get(&connection, "State"), "");
