@@ -208,6 +208,13 @@ static int bus_disconnected(sd_bus_message *message, void *userdata, sd_bus_erro
         return 0;
 }
 
+/* sd-bus closes the connection when nobody has looked at the answer of the bus after 25 s, unless
+ * somebody minds that: we may be busy with the probe for longer. */
+static int match_added(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void) message, (void) userdata, (void) error;
+        return 0;
+}
+
 /* Only what is about this lease: while many wait, each would else hear of all the others. What came
  * before the bus knows is in the state that is asked for next; an end is sent to us in any case. */
 int client_lease_follow(ClientLease *lease) {
@@ -215,14 +222,14 @@ int client_lease_follow(ClientLease *lease) {
         int r;
 
         (void) snprintf(match, sizeof(match), "type='signal',path='%s'", lease->path);
-        r = sd_bus_add_match_async(lease->bus, &lease->lease_slot, match, lease_signalled, NULL,
-                                   lease);
+        r = sd_bus_add_match_async(lease->bus, &lease->lease_slot, match, lease_signalled,
+                                   match_added, lease);
         if (r >= 0)
                 r = sd_bus_add_match_async(lease->bus, &lease->daemon_slot, CLIENT_DAEMON_SIGNALS,
-                                           daemon_changed, NULL, lease);
+                                           daemon_changed, match_added, lease);
         if (r >= 0)
                 r = sd_bus_add_match_async(lease->bus, &lease->local_slot, LOCAL_SIGNALS,
-                                           bus_disconnected, NULL, lease);
+                                           bus_disconnected, match_added, lease);
         return r;
 }
 
