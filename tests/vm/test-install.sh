@@ -21,6 +21,7 @@ own_name() { # USER
 }
 run own_name visitor
 check_match "the bus keeps its name from others" 'not allowed to own|Access denied' "$output"
+systemctl stop stlinkd
 run own_name stlinkd
 check_equal "and lets the daemon's user have it" "u 1" "$output"
 finish
