@@ -25,9 +25,10 @@ check_equal "without a probe nothing runs" inactive "$(property stlinkd ActiveSt
 probes "v2-1:target=f411,serial=$serial"
 check_soon "the first probe starts it" 30 unit_is stlinkd active
 check_equal "as a user of its own" stlinkd "$(stat -c %U "/proc/$(property stlinkd MainPID)")"
-# By number: CAP_DAC_OVERRIDE 1, CAP_DAC_READ_SEARCH 2, CAP_SYS_PTRACE 19, CAP_PERFMON 38, CAP_BPF 39.
+# By number: CAP_DAC_OVERRIDE 1, CAP_DAC_READ_SEARCH 2, CAP_KILL 5, CAP_SYS_PTRACE 19, CAP_PERFMON 38, CAP_BPF 39.
 check_equal "with the rights to see and to bind" "$(bits 2 19 38 39)" "$(capabilities Eff)"
-check_equal "and one more for its workers only" "$(bits 1 2 19 38 39)" "$(capabilities Bnd)"
+check_equal "and two more at times: for its workers, and to end what was left behind" \
+        "$(bits 1 2 5 19 38 39)" "$(capabilities Bnd)"
 
 check_soon "an ordinary user sees the probe and its model" 30 shows "V2-1"
 check_soon "and its firmware, which a worker read" 30 shows "V2J[0-9]+"
