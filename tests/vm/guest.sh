@@ -49,10 +49,11 @@ unit_is() {
         [ "$(property "$1" ActiveState)" = "$2" ]
 }
 
-# journal UNIT: what it said since boot.
+# journal UNIT: what it said since the test began, whatever became of the clock.
+guest_cursor=$(journalctl --boot --no-pager --lines=0 --show-cursor | sed -n 's/^-- cursor: //p')
 journal() {
         journalctl --sync
-        journalctl --unit="$1" --boot --no-pager --output=short-monotonic
+        journalctl --unit="$1" ${guest_cursor:+"--after-cursor=$guest_cursor"} --no-pager --output=short-monotonic
 }
 
 # probes SPEC...: plug simulated probes into the kernel; sim VERB... then speaks to them, and
