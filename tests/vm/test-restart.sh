@@ -82,6 +82,7 @@ check_soon "all are free" 30 eval '! leases | grep -q "\"state\""'
 systemctl stop stlinkd
 echo nonsense >/run/stlinkd/state
 check "with a broken state the daemon starts" systemctl start stlinkd
+check_soon "and has both probes" 120 identified 2
 check_match "and says so" 'Cannot read who held which lease' "$(journal stlinkd)"
 rm /etc/stlinkd.conf.d/patient.conf
 finish
