@@ -11,7 +11,7 @@
 #include "sim/usbip/vhci.h"
 
 #define RETRY_TIME  (20 * USEC_PER_MSEC)
-#define RETRY_LIMIT 250
+#define RETRY_LIMIT (30 * USEC_PER_SEC / RETRY_TIME)
 
 /* A probe that is plugged in, or waits for its port: the kernel takes a moment to give it up
  * after the last unplug, and a probe comes back where it was. */

@@ -53,34 +53,6 @@ static bool each_port(bool (*found)(const Port *port, void *userdata), void *use
         }
 }
 
-typedef struct Search {
-        int wanted;
-        Port port;
-} Search;
-
-static bool is_free(const Port *port, void *userdata) {
-        Search *search = userdata;
-
-        search->port = *port;
-        return port->status == STATUS_FREE &&
-               (search->wanted < 0 || search->wanted == port->number);
-}
-
-static bool is_wanted(const Port *port, void *userdata) {
-        Search *search = userdata;
-
-        search->port = *port;
-        return search->wanted == port->number;
-}
-
-int vhci_find_port(int wanted) {
-        Search search = { .wanted = wanted };
-
-        if (each_port(is_free, &search))
-                return search.port.number;
-        return wanted < 0 ? -ENOSPC : -EAGAIN;
-}
-
 int vhci_attach(int port, int fd, unsigned devid, UsbSpeed speed) {
         _cleanup_close_ int file = open(CONTROLLER "attach", O_WRONLY | O_CLOEXEC);
         char text[64];
@@ -116,20 +88,65 @@ static int find_bus(unsigned controller) {
         return found;
 }
 
+/* The kernel's name of the device in a port. */
+static int name_port(const Port *port, char *name, size_t size) {
+        int bus = find_bus(port->controller);
+
+        if (bus < 0)
+                return bus;
+        snprintf(name, size, "%d-%u", bus, port->place + 1);
+        return 0;
+}
+
+/* Nothing is plugged into it. The controller gives the port up at once, while the hub's thread
+ * still has to see that the device left: if another came meanwhile it would take the two for one,
+ * and nobody would hear of the change. */
+static bool is_vacant(const Port *port) {
+        char name[32], path[64];
+
+        if (port->status != STATUS_FREE || name_port(port, name, sizeof(name)) < 0)
+                return false;
+        snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s", name);
+        return access(path, F_OK) < 0;
+}
+
+typedef struct Search {
+        int wanted;
+        Port port;
+} Search;
+
+static bool is_free(const Port *port, void *userdata) {
+        Search *search = userdata;
+
+        search->port = *port;
+        return (search->wanted < 0 || search->wanted == port->number) && is_vacant(port);
+}
+
+static bool is_wanted(const Port *port, void *userdata) {
+        Search *search = userdata;
+
+        search->port = *port;
+        return search->wanted == port->number;
+}
+
+int vhci_find_port(int wanted) {
+        Search search = { .wanted = wanted };
+
+        if (each_port(is_free, &search))
+                return search.port.number;
+        return wanted < 0 ? -ENOSPC : -EAGAIN;
+}
+
 void vhci_locate(int port, char *name, size_t name_size, char *node, size_t node_size) {
         Search search = { .wanted = port };
         char path[96], devnum[16];
-        int bus;
 
         *name = *node = '\0';
         if (!each_port(is_wanted, &search))
                 return;
-        bus = find_bus(search.port.controller);
-        if (bus < 0)
+        if (name_port(&search.port, name, name_size) < 0)
                 return;
-        snprintf(name, name_size, "%d-%u", bus, search.port.place + 1);
-        snprintf(path, sizeof(path), "/sys/bus/usb/devices/%d-%u/devnum", bus,
-                 search.port.place + 1);
+        snprintf(path, sizeof(path), "/sys/bus/usb/devices/%s/devnum", name);
         if (read_line_at(AT_FDCWD, path, devnum, sizeof(devnum)) > 0)
-                snprintf(node, node_size, "/dev/bus/usb/%03d/%03d", bus, atoi(devnum));
+                snprintf(node, node_size, "/dev/bus/usb/%03d/%03d", atoi(name), atoi(devnum));
 }
