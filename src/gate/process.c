@@ -190,44 +190,51 @@ static void read_program(const ProcStat *child, Process *process) {
         }
 }
 
-static int read_all(int dirfd, Process *process) {
-        ProcStat stat;
+/* Which process it is, and whose. */
+static int read_identity(int dirfd, const ProcStat *stat, Process *process) {
         int r;
 
-        r = procfs_read_stat(dirfd, &stat);
-        if (r < 0)
-                return r;
-        if (process->pidfd < 0 && proc_stat_is_dead(&stat))
+        if (process->pidfd < 0 && proc_stat_is_dead(stat))
                 return -ESRCH;
-        process->start = proc_stat_start(&stat);
+        process->start = proc_stat_start(stat);
         r = read_uid(dirfd, &process->uid);
         if (r >= 0)
                 r = procfs_read_command(dirfd, &process->command);
-        if (r >= 0)
-                r = read_exe(dirfd, &process->exe);
+        if (r < 0)
+                return r;
+        process->user = user_name(process->uid);
+        return process->user ? 0 : -ENOMEM;
+}
+
+/* Where it came from, and what it belongs to. */
+static int read_background(int dirfd, const ProcStat *stat, Process *process) {
+        int r;
+
+        r = read_exe(dirfd, &process->exe);
         if (r >= 0)
                 r = read_cmdline(dirfd, &process->cmdline);
         if (r >= 0)
                 r = read_place(dirfd, process);
         if (r >= 0)
-                r = name_terminal(stat.terminal, &process->terminal);
+                r = name_terminal(stat->terminal, &process->terminal);
         if (r >= 0)
-                r = read_parent(&stat, process);
+                r = read_parent(stat, process);
         if (r < 0)
                 return r;
-        read_program(&stat, process);
-        process->user = user_name(process->uid);
-        return process->user ? 0 : -ENOMEM;
+        read_program(stat, process);
+        return 0;
 }
 
-int process_new(pid_t pid, Process **ret) {
+static int read_process(pid_t pid, bool background, Process **ret) {
         _cleanup_(process_freep) Process *process = NULL;
         _cleanup_close_ int dirfd = -EBADF;
+        ProcStat stat;
         int r;
 
         process = calloc(1, sizeof(*process));
         if (!process)
                 return -ENOMEM;
+        process->n_refs = 1;
         process->pid = pid;
         process->pidfd = pidfd_open(pid, 0);
         if (process->pidfd < 0) {
@@ -239,7 +246,11 @@ int process_new(pid_t pid, Process **ret) {
         dirfd = procfs_open(pid);
         if (dirfd < 0)
                 return dirfd;
-        r = read_all(dirfd, process);
+        r = procfs_read_stat(dirfd, &stat);
+        if (r >= 0)
+                r = read_identity(dirfd, &stat, process);
+        if (r >= 0 && background)
+                r = read_background(dirfd, &stat, process);
         if (r < 0)
                 return r == -ENOENT ? -ESRCH : r;
         if (!process_is_alive(process))
@@ -248,8 +259,21 @@ int process_new(pid_t pid, Process **ret) {
         return 0;
 }
 
+int process_new(pid_t pid, Process **ret) {
+        return read_process(pid, /* background= */ true, ret);
+}
+
+int process_identify(pid_t pid, Process **ret) {
+        return read_process(pid, /* background= */ false, ret);
+}
+
+Process *process_ref(Process *process) {
+        process->n_refs++;
+        return process;
+}
+
 Process *process_free(Process *process) {
-        if (!process)
+        if (!process || --process->n_refs > 0)
                 return NULL;
         process->pidfd = safe_close(process->pidfd);
         free(process->user);
@@ -295,6 +319,8 @@ bool process_refresh(Process *process) {
         *fresh = old;
         fresh->pidfd = process->pidfd;
         process->pidfd = old.pidfd;
+        fresh->n_refs = process->n_refs;
+        process->n_refs = old.n_refs;
         return true;
 }
 

@@ -10,6 +10,7 @@
 /* A process, and who it is. A pid alone is never trusted: the pidfd is opened first and checked
  * again after everything was read, so that all members speak of one process. */
 typedef struct Process {
+        unsigned n_refs;
         pid_t pid;
         int pidfd;  /* -EBADF when it could not be opened */
         Usec start; /* when it started, on CLOCK_BOOTTIME (proc_pid_stat(5), field 22) */
@@ -33,6 +34,13 @@ typedef struct Process {
 
 /* Read who pid is. -ESRCH when it is gone. */
 int process_new(pid_t pid, Process **ret);
+
+/* The same with no more than pid, pidfd, start, uid, user and command: a fraction of the work and
+ * of the memory. */
+int process_identify(pid_t pid, Process **ret);
+
+/* One more who has it, and frees it too. */
+Process *process_ref(Process *process);
 Process *process_free(Process *process);
 DEFINE_CLEANUP(Process *, process_free)
 

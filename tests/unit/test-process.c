@@ -53,6 +53,40 @@ START_TEST(process_is_described) {
 }
 END_TEST
 
+START_TEST(process_is_identified) {
+        _cleanup_(process_freep) Process *whole = NULL, *process = NULL;
+        Child child = child_start(name_myself, (char[]){ "openocd" });
+
+        ck_assert_int_eq(process_new(child.pid, &whole), 0);
+        ck_assert_int_eq(process_identify(child.pid, &process), 0);
+        ck_assert_int_eq(process->pid, child.pid);
+        ck_assert_int_ge(process->pidfd, 0);
+        ck_assert_uint_eq(process->start, whole->start);
+        ck_assert_uint_eq(process->uid, geteuid());
+        ck_assert_str_eq(process->user, whole->user);
+        ck_assert_str_eq(process->command, "openocd");
+        ck_assert_ptr_null(process->exe);
+        ck_assert_ptr_null(process->cmdline);
+        ck_assert(process_is_alive(process));
+        child_kill(&child);
+        ck_assert(!process_is_alive(process));
+        process = process_free(process);
+        ck_assert_int_eq(process_identify(child.pid, &process), -ESRCH);
+}
+END_TEST
+
+START_TEST(process_is_shared) {
+        Process *first, *second;
+
+        ck_assert_int_eq(process_identify(getpid(), &first), 0);
+        second = process_ref(first);
+        ck_assert_ptr_null(process_free(first));
+        ck_assert_str_eq(second->command, "test-process");
+        ck_assert(process_is_alive(second));
+        ck_assert_ptr_null(process_free(second));
+}
+END_TEST
+
 /* prctl() cuts after 15 bytes */
 static const struct {
         const char *name, *shown;
@@ -386,6 +420,8 @@ int main(void) {
 
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, process_is_described);
+        tcase_add_test(tcase, process_is_identified);
+        tcase_add_test(tcase, process_is_shared);
         tcase_add_loop_test(tcase, hostile_command, 0, ELEMENTSOF(commands));
         tcase_add_test(tcase, hostile_arguments);
         tcase_add_test(tcase, long_arguments);
