@@ -51,7 +51,8 @@ struct Bus {
         sd_bus_slot *slots[8];
         size_t n_slots;
         sd_event_source *flush;
-        List dirty; /* objects with a PropertiesChanged to come */
+        unsigned turns; /* of the loop since it was asked for */
+        List dirty;     /* objects of which something is to be told */
         void *dirty_by_path;
         ProbeView probe_view;
         LeaseView lease_view;

@@ -9,12 +9,13 @@
 #include "bus/bus-internal.h"
 #include "bus/errors.h"
 
-/* An object whose properties changed since the last PropertiesChanged. */
+/* An object of which something is to be told. */
 typedef struct Dirty {
         List link;
         const char *interface;
         const char *const *names; /* of the bits in the mask */
-        unsigned mask;
+        unsigned mask;            /* properties that have changed */
+        bool removed, added;      /* both: first the one, then the other */
         char path[];
 } Dirty;
 
@@ -42,7 +43,7 @@ void bus_lease_path(LeaseId id, char buffer[static LEASE_PATH_MAX]) {
         (void) snprintf(buffer, LEASE_PATH_MAX, STLINKD_LEASE_PATH "/%" PRIu64, id);
 }
 
-/* --- changes of properties ---------------------------------------------------------------- */
+/* --- what changed ------------------------------------------------------------------------- */
 
 static int compare_paths(const void *a, const void *b) {
         const Dirty *x = a, *y = b;
@@ -67,29 +68,21 @@ static Dirty *dirty_new(const char *path) {
         return dirty;
 }
 
-/* With a path of which nothing has changed yet, the one that was made to look for it stays. */
+/* With a path of which nothing is to be told yet, the one that was made to look for it stays. */
 static Dirty *dirty_get(Bus *bus, const char *path) {
         Dirty *dirty = dirty_new(path);
         Dirty **found = dirty ? tsearch(dirty, &bus->dirty_by_path, compare_paths) : NULL;
 
         if (found && *found == dirty) {
                 list_append(&bus->dirty, &dirty->link);
+                (void) sd_event_source_set_enabled(bus->flush, SD_EVENT_ONESHOT);
                 return dirty;
         }
         free(dirty);
         return found ? *found : NULL;
 }
 
-static void dirty_forget(Bus *bus, const char *path) {
-        Dirty *key = dirty_new(path);
-        Dirty *const *found = key ? tfind(key, &bus->dirty_by_path, compare_paths) : NULL;
-
-        if (found)
-                dirty_free(bus, *found);
-        free(key);
-}
-
-static void dirty_emit(Bus *bus, const Dirty *dirty) {
+static void emit_changed(Bus *bus, const Dirty *dirty) {
         const char *names[NAMES_MAX];
         size_t n = 0;
 
@@ -101,15 +94,45 @@ static void dirty_emit(Bus *bus, const Dirty *dirty) {
                                                    (char **) names);
 }
 
-static int on_flush(sd_event_source *source, void *userdata) {
+static void dirty_emit(Bus *bus, const Dirty *dirty) {
+        sd_bus *c = bus->connection;
+
+        /* Not emit_object_removed(), which would look the object up; it is gone already. */
+        if (dirty->removed)
+                (void) sd_bus_emit_interfaces_removed(c, dirty->path, "org.freedesktop.DBus.Peer",
+                                                      "org.freedesktop.DBus.Introspectable",
+                                                      "org.freedesktop.DBus.Properties",
+                                                      dirty->interface, NULL);
+        if (dirty->added)
+                (void) sd_bus_emit_object_added(c, dirty->path);
+        else if (dirty->mask)
+                emit_changed(bus, dirty);
+}
+
+/* It waits until nothing else is to be done, but not for as long as somebody floods us. */
+#define TURNS_MAX 64
+
+static int on_flush_due(sd_event_source *source, void *userdata) {
         Bus *bus = userdata;
 
-        (void) source;
+        if (++bus->turns < TURNS_MAX)
+                return 0;
+        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
+static void flush(Bus *bus) {
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link) {
                 dirty_emit(bus, dirty);
                 dirty_free(bus, dirty);
         }
-        return 0;
+}
+
+static int on_flush(sd_event_source *source, void *userdata) {
+        Bus *bus = userdata;
+
+        flush(bus);
+        bus->turns = 0;
+        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
 }
 
 static void object_changed(Bus *bus, const char *path, const char *interface,
@@ -121,7 +144,29 @@ static void object_changed(Bus *bus, const char *path, const char *interface,
         dirty->interface = interface;
         dirty->names = names;
         dirty->mask |= mask;
-        (void) sd_event_source_set_enabled(bus->flush, SD_EVENT_ONESHOT);
+}
+
+static void object_added(Bus *bus, const char *path, const char *interface) {
+        Dirty *dirty = dirty_get(bus, path);
+
+        if (!dirty)
+                return;
+        dirty->interface = interface;
+        dirty->added = true;
+}
+
+/* Of one that nobody has heard of yet nobody hears. */
+static void object_removed(Bus *bus, const char *path, const char *interface) {
+        Dirty *dirty = dirty_get(bus, path);
+
+        if (!dirty)
+                return;
+        dirty->interface = interface;
+        dirty->removed |= !dirty->added;
+        dirty->added = false;
+        dirty->mask = 0;
+        if (!dirty->removed)
+                dirty_free(bus, dirty);
 }
 
 void bus_probe_changed(Bus *bus, const char *id, unsigned properties) {
@@ -140,21 +185,11 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties) {
         object_changed(bus, path, STLINKD_LEASE_INTERFACE, lease_names, properties);
 }
 
-/* --- coming and going of objects ---------------------------------------------------------- */
-
-static void object_removed(Bus *bus, const char *path, const char *interface) {
-        dirty_forget(bus, path);
-        /* Not emit_object_removed(), which would look the object up; it is gone already. */
-        (void) sd_bus_emit_interfaces_removed(bus->connection, path, "org.freedesktop.DBus.Peer",
-                                              "org.freedesktop.DBus.Introspectable",
-                                              "org.freedesktop.DBus.Properties", interface, NULL);
-}
-
 void bus_probe_added(Bus *bus, const char *id) {
         _cleanup_free_ char *path = NULL;
 
         if (bus_probe_path(id, &path) >= 0)
-                (void) sd_bus_emit_object_added(bus->connection, path);
+                object_added(bus, path, STLINKD_PROBE_INTERFACE);
 }
 
 void bus_probe_removed(Bus *bus, const char *id) {
@@ -168,7 +203,7 @@ void bus_lease_added(Bus *bus, LeaseId id) {
         char path[LEASE_PATH_MAX];
 
         bus_lease_path(id, path);
-        (void) sd_bus_emit_object_added(bus->connection, path);
+        object_added(bus, path, STLINKD_LEASE_INTERFACE);
 }
 
 void bus_lease_removed(Bus *bus, LeaseId id) {
@@ -178,9 +213,12 @@ void bus_lease_removed(Bus *bus, LeaseId id) {
         object_removed(bus, path, STLINKD_LEASE_INTERFACE);
 }
 
+/* --- other signals ------------------------------------------------------------------------ */
+
 void bus_lease_asked(Bus *bus, LeaseId id, const char *by, const char *reason, Usec deadline) {
         char path[LEASE_PATH_MAX];
 
+        flush(bus); /* nobody is to hear of what he does not know yet */
         bus_lease_path(id, path);
         (void) sd_bus_emit_signal(bus->connection, path, STLINKD_LEASE_INTERFACE, "Asked", "sst",
                                   by, reason, deadline);
@@ -248,6 +286,9 @@ static int add_flush(Bus *bus, sd_event *event) {
         if (r < 0)
                 return r;
         r = sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_prepare(bus->flush, on_flush_due);
         if (r < 0)
                 return r;
         /* After everything else that is ready in this turn of the loop. */

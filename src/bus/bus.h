@@ -19,14 +19,14 @@ int bus_new(sd_bus *connection, sd_event *event, const BusOps *ops, const Polkit
 Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free)
 
-/* InterfacesAdded and InterfacesRemoved, at once. */
+/* Objects come and go, and properties of them change: a mask of ProbeProperty, or of
+ * BusLeaseProperty. One signal per object says so soon, when the event loop has nothing more urgent
+ * to do, and none of an object that is gone again by then. */
 void bus_probe_added(Bus *bus, const char *id);
 void bus_probe_removed(Bus *bus, const char *id);
 void bus_lease_added(Bus *bus, LeaseId id);
 void bus_lease_removed(Bus *bus, LeaseId id);
 
-/* Properties changed: a mask of ProbeProperty, or of BusLeaseProperty. One PropertiesChanged
- * per object goes out when the event loop has nothing more urgent to do. */
 typedef enum BusLeaseProperty {
         BUS_LEASE_PROPERTY_PROBE = 1 << 0,
         BUS_LEASE_PROPERTY_STATE = 1 << 1,

@@ -77,6 +77,7 @@ START_TEST(test_plug_and_unplug) {
         ck_assert_str_eq(worker_log(), "identify-begins identify-ends");
         fake_unplug(PORT);
         wait_state(ID, "");
+        world_settle(&world, 50);
         ck_assert_uint_eq(seen.removed, 1);
 }
 END_TEST
