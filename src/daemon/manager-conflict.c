@@ -139,7 +139,7 @@ void manager_note_denied(void *userdata, const Probe *probe, const BusCaller *ca
         Process *process = NULL;
 
         /* A pid may be another process's by now; what the bus says of the user holds. */
-        if (caller->pid > 0 && process_new(caller->pid, &process) >= 0 &&
+        if (caller->pid > 0 && process_identify(caller->pid, &process) >= 0 &&
             process->uid == caller->uid)
                 conflict_party_set_process(&conflict.wanted, process);
         process_free(process);

@@ -37,6 +37,8 @@ struct Manager {
         struct Use *short_use; /* manager-history.c: one that may be followed by more */
         List endings;          /* of programs that were left behind */
         void *leases_by_id;    /* tsearch(3) tree of LeaseEntry */
+        char *last_name;       /* of the connection that made a request last */
+        Process *last_process; /* and whose it is */
         size_t n_lease_entries;
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;
@@ -79,9 +81,10 @@ typedef struct ProbeEntry {
         List tasks;           /* what workers do on it, one at a time */
         Member *members;
         size_t n_members;
-        bool shut;       /* nobody but us may use it, until what we do there is done */
-        bool obstructed; /* as the lease table was told */
-        bool held;       /* somebody was logged as using it */
+        bool shut;        /* nobody but us may use it, until what we do there is done */
+        bool obstructed;  /* as the lease table was told */
+        bool held;        /* somebody was logged as using it */
+        bool queue_moved; /* waiters may have another place */
 } ProbeEntry;
 
 /* Of a lease that an earlier daemon had granted, until its probe is there. */
@@ -107,6 +110,7 @@ typedef struct LeaseEntry {
         Returning *returning;    /* NULL unless it waits for its probe */
         int owner_fd;            /* the owner's end, until he got it */
         sd_bus_message *request; /* Acquire, while it waits for its answer */
+        sd_bus_message *release; /* Release, likewise */
         int node;                /* copy of the node fd that the owner got */
         bool granting;           /* it waits for its user to be let at the node */
         bool granted_node;
@@ -117,7 +121,8 @@ typedef struct LeaseEntry {
         bool answer_early; /* Acquire is answered even while the request waits */
         bool lasting;      /* its owner knows of it: it outlives this daemon */
         bool shown;        /* it has an object on the bus */
-        uint32_t position; /* in the queue, as was told */
+        uint32_t position; /* in the queue */
+        uint32_t told;     /* the position that was told last */
         /* Who asked for it last, and when; NULL and 0 for nobody. */
         char *asked_by, *asked_reason;
         uid_t asked_uid;
@@ -168,12 +173,14 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change);
 int manager_elapse_leases(Manager *manager, Usec now);
 void manager_tell_leased(Manager *manager, uint32_t number);
 void manager_show_leases(Manager *manager, uint32_t number); /* that have no object yet */
+void manager_update_positions(Manager *manager, uint32_t number);
 
 /* manager-owner.c: what a lease hangs on. */
 int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                      sd_bus_error *error);
 void lease_entry_begun(LeaseEntry *entry); /* the table has it now */
 void lease_entry_held(LeaseEntry *entry);  /* no longer on what the request hung on */
+void manager_forget_caller(Manager *manager);
 
 /* manager-gate.c: leases that bind, where the kernel can. */
 void manager_set_up_gate(Manager *manager);

@@ -54,6 +54,7 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         safe_close(entry->owner_fd);
         safe_close(entry->node);
         sd_bus_message_unref(entry->request);
+        sd_bus_message_unref(entry->release);
         process_free(entry->owner);
         free(entry->owner_name);
         free(entry->user);
@@ -92,6 +93,18 @@ static void prepare_end(LeaseEntry *entry, LeaseEnd reason) {
         probe_entry_update(probe);
 }
 
+static void answer_release(LeaseEntry *entry, int error) {
+        int r;
+
+        if (!entry->release)
+                return;
+        r = error < 0 ? sd_bus_reply_method_errno(entry->release, error, NULL)
+                      : sd_bus_reply_method_return(entry->release, NULL);
+        if (r < 0)
+                log_debug_errno(r, "Cannot answer %s", entry->owner_name);
+        entry->release = sd_bus_message_unref(entry->release);
+}
+
 void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
         Manager *manager = entry->manager;
         int r;
@@ -104,8 +117,10 @@ void lease_entry_end(LeaseEntry *entry, LeaseEnd reason) {
         prepare_end(entry, reason);
         r = lease_end(manager->leases, entry->id, reason, now_usec(CLOCK_MONOTONIC),
                       &manager->lease_changes);
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(r, "Cannot end lease %" PRIu64, entry->id);
+                answer_release(entry, r);
+        }
         manager_perform(manager);
 }
 
@@ -130,10 +145,13 @@ void manager_tell_leased(Manager *manager, uint32_t number) {
         const Lease *lease = NULL;
         int r;
 
+        /* Those that are held come first. */
         while ((lease = lease_next(manager->leases, number, lease))) {
                 wanted = true;
-                held |= lease->state != LEASE_WAITING;
-                updating |= lease->state != LEASE_WAITING && lease->kind == LEASE_FIRMWARE_UPDATE;
+                if (lease->state == LEASE_WAITING)
+                        break;
+                held = true;
+                updating |= lease->kind == LEASE_FIRMWARE_UPDATE;
         }
         r = probe_set_updating(manager->probes, number, updating);
         if (r >= 0)
@@ -143,18 +161,29 @@ void manager_tell_leased(Manager *manager, uint32_t number) {
                 log_error_errno(r, "Cannot note who holds a probe");
 }
 
-/* Everybody who waits may have another place now. */
-static void tell_positions(Manager *manager, uint32_t number) {
+/* Whoever is about to get it hears of each step, who is far back of each quarter of the way: else
+ * each time that a long queue moves all in it would be told, and the bus would look for each of
+ * them among all. */
+#define PLACES_TOLD 10
+
+static bool is_worth_telling(uint32_t told, uint32_t position) {
+        return position != told &&
+               (position <= PLACES_TOLD || position > told || told - position >= told / 4);
+}
+
+void manager_update_positions(Manager *manager, uint32_t number) {
         const Lease *lease = NULL;
-        uint32_t position = 0;
+        uint32_t waiting = 0;
 
         while ((lease = lease_next(manager->leases, number, lease))) {
                 LeaseEntry *entry = lease_entry_get(manager, lease->id);
-                uint32_t now = lease->state == LEASE_WAITING ? ++position : 0;
 
-                if (!entry || entry->position == now)
+                if (!entry)
                         continue;
-                entry->position = now;
+                entry->position = lease->state == LEASE_WAITING ? ++waiting : 0;
+                if (!is_worth_telling(entry->told, entry->position))
+                        continue;
+                entry->told = entry->position;
                 if (entry->shown)
                         bus_lease_changed(manager->bus, entry->id, BUS_LEASE_PROPERTY_POSITION);
         }
@@ -176,7 +205,6 @@ static void answer(LeaseEntry *entry) {
 void manager_show_leases(Manager *manager, uint32_t number) {
         const Lease *lease = NULL;
 
-        tell_positions(manager, number);
         while ((lease = lease_next(manager->leases, number, lease))) {
                 LeaseEntry *entry = lease_entry_get(manager, lease->id);
 
@@ -185,10 +213,10 @@ void manager_show_leases(Manager *manager, uint32_t number) {
                 entry->shown = true;
                 bus_lease_added(manager->bus, entry->id);
         }
+        manager_update_positions(manager, number);
 }
 
 static void lease_entry_show(LeaseEntry *entry) {
-        tell_positions(entry->manager, entry->probe);
         entry->shown = true;
         bus_lease_added(entry->manager->bus, entry->id);
 }
@@ -206,12 +234,12 @@ static void perform_granted(LeaseEntry *entry, const Probe *probe) {
         lease_entry_held(entry);
         entry->lasting = true;
         lease_entry_save(entry); /* before anybody learns of it */
+        if (!lease_entry_clear(entry))
+                lease_entry_hand_over(entry);
         journal_log(LOG_INFO, MESSAGE_LEASE_GRANTED, probe, entry->id, 0,
                     "Probe %s is leased to %s: %s (pid %d)%s%s", probe ? probe->id : "?",
                     entry->user, entry->command, entry->owner ? (int) entry->owner->pid : 0,
                     entry->reason[0] ? ", " : "", entry->reason);
-        if (!lease_entry_clear(entry))
-                lease_entry_hand_over(entry);
 }
 
 void lease_entry_hand_over(LeaseEntry *entry) {
@@ -258,17 +286,19 @@ static bool is_news(LeaseEnd end) {
                end == LEASE_END_TIMEOUT;
 }
 
-static void perform_ended(LeaseEntry *entry, const Probe *probe, LeaseEnd end) {
+static void perform_ended(LeaseEntry *entry, const Probe *probe, const Lease *lease, LeaseEnd end) {
         Manager *manager = entry->manager;
 
         lease_entry_disarm(entry);
-        manager_forget(manager, entry->id);
+        manager_forget(manager, entry->id); /* before anybody learns of it */
+        answer_release(entry, 0);
         refuse(entry, probe, end);
         if (is_news(end) && !entry->request)
                 bus_lease_ended(manager->bus, entry->id, entry->owner_name,
                                 lease_end_to_string(end));
         if (entry->shown)
                 bus_lease_removed(manager->bus, entry->id);
+        lease_entry_note_ended(entry, probe, lease, end);
         journal_log(LOG_INFO, MESSAGE_LEASE_ENDED, probe, entry->id, 0,
                     "The lease of %s: %s ended (%s)", entry->user, entry->command,
                     lease_end_to_string(end));
@@ -289,18 +319,18 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
                 lease_entry_asked(entry, probe, &change->lease);
                 lease_entry_save(entry);
         } else if (entry) {
-                lease_entry_note_ended(entry, probe, &change->lease, change->end);
-                perform_ended(entry, probe, change->end);
+                perform_ended(entry, probe, &change->lease, change->end);
         }
         if (!probe)
                 return;
-        tell_positions(manager, probe->number);
         bus_probe_changed(manager->bus, probe->id, PROBE_PROPERTY_LEASES);
         manager_tell_leased(manager, probe->number);
         /* Whoever has it open may work under a lease now, or no longer. */
         probe_entry = probe_entry_get(manager, change->lease.probe);
-        if (probe_entry)
-                probe_entry_update(probe_entry);
-        if (probe_entry && change->type == LEASE_CHANGE_ENDED)
+        if (!probe_entry)
+                return;
+        probe_entry->queue_moved = true;
+        probe_entry_update(probe_entry);
+        if (change->type == LEASE_CHANGE_ENDED)
                 probe_entry_grant(probe_entry);
 }

@@ -27,14 +27,14 @@ static int on_process_end(sd_event_source *source, int fd, uint32_t events, void
         return 0;
 }
 
-/* A pid comes from outside: what it means is settled by the pidfd that process_new() opens, and
- * whose process that is by what was read under that pidfd. */
+/* A pid comes from outside: what it means is settled by the pidfd that process_identify() opens,
+ * and whose process that is by what was read under that pidfd. */
 static int find_process(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                         sd_bus_error *error) {
         pid_t pid = options->pid > 0 ? options->pid : caller->pid;
         int r;
 
-        r = pid > 0 ? process_new(pid, &entry->owner) : -ESRCH;
+        r = pid > 0 ? process_identify(pid, &entry->owner) : -ESRCH;
         if (r < 0)
                 return bus_error_setf(error, EINVAL, "There is no process %d", (int) pid);
         if (caller->uid != 0 && caller->uid != entry->owner->uid)
@@ -63,6 +63,33 @@ static int find_user(LeaseEntry *entry, uid_t uid) {
         return entry->user ? 0 : -ENOMEM;
 }
 
+void manager_forget_caller(Manager *manager) {
+        manager->last_process = process_free(manager->last_process);
+        free(manager->last_name);
+        manager->last_name = NULL;
+}
+
+static void remember_caller(Manager *manager, const char *name, Process *process) {
+        manager_forget_caller(manager);
+        manager->last_name = strdup(name);
+        if (manager->last_name)
+                manager->last_process = process_ref(process);
+}
+
+/* NULL when the bus does not know it, or it has ended: a caller in another pid namespace has no pid
+ * that says anything to us. A script may take one lease after the other; the bus gives no name to
+ * two connections, and an exec ends a connection, so that what was read once is still true. */
+static Process *find_caller(Manager *manager, const BusCaller *caller) {
+        Process *process = manager->last_process;
+
+        if (process && strcmp(manager->last_name, caller->name) == 0)
+                return process_is_alive(process) ? process_ref(process) : NULL;
+        if (caller->pid <= 0 || process_identify(caller->pid, &process) < 0)
+                return NULL;
+        remember_caller(manager, caller->name, process);
+        return process;
+}
+
 static int set_owner(LeaseEntry *entry, const AcquireOptions *options, const BusCaller *caller,
                      sd_bus_error *error) {
         int r = 0;
@@ -72,9 +99,8 @@ static int set_owner(LeaseEntry *entry, const AcquireOptions *options, const Bus
                 return -ENOMEM;
         if (entry->form == LEASE_FORM_PROCESS)
                 r = find_process(entry, options, caller, error);
-        /* A caller in another pid namespace has no pid that says anything to us. */
-        else if (caller->pid > 0 && process_new(caller->pid, &entry->owner) < 0)
-                entry->owner = NULL;
+        else
+                entry->owner = find_caller(entry->manager, caller);
         if (r >= 0)
                 r = find_user(entry, caller->uid);
         if (r < 0)
@@ -103,7 +129,7 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
 
 /* The pid counts with its start time; the owner of a descriptor may be gone, and that live on. */
 static void find_process_again(LeaseEntry *entry, pid_t pid, Usec start) {
-        if (pid <= 0 || process_new(pid, &entry->owner) < 0)
+        if (pid <= 0 || process_identify(pid, &entry->owner) < 0)
                 return;
         if (entry->owner->start != start)
                 entry->owner = process_free(entry->owner);

@@ -177,9 +177,10 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
         if (!manager_owns(entry, lease, caller))
                 return refuse_stranger(entry, error);
+        entry->release = sd_bus_message_ref(message);
         lease_entry_end(entry,
                         lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED);
-        return sd_bus_reply_method_return(message, NULL);
+        return 0;
 }
 
 int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,

@@ -25,7 +25,7 @@ static int describe_caller(const BusCaller *caller, char **ret) {
         r = access_user_name(caller->uid, &user);
         if (r < 0)
                 return r;
-        if (caller->pid > 0 && process_new(caller->pid, &process) < 0)
+        if (caller->pid > 0 && process_identify(caller->pid, &process) < 0)
                 process = NULL;
         if (process)
                 r = asprintf(&text, "%s: %s (pid %d)", user, process->command, (int) caller->pid);

@@ -92,8 +92,12 @@ void manager_perform(Manager *manager) {
         lease_changes_clear(&manager->lease_changes);
         manager->performing = false;
         manager_tidy_state(manager);
-        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link)
+        LIST_FOREACH(&manager->probe_entries, ProbeEntry, entry, link) {
                 probe_entry_open(entry);
+                if (entry->queue_moved)
+                        manager_update_positions(manager, entry->number);
+                entry->queue_moved = false;
+        }
         manager_arm_timer(manager);
         update_status(manager);
 }
@@ -133,6 +137,7 @@ void manager_attached(Manager *manager) {
 
 void manager_lose_bus(Manager *manager) {
         manager->bus_id[0] = 0;
+        manager_forget_caller(manager); /* his name was one of that bus */
         manager_lose_names(manager);
 }
 
@@ -242,6 +247,7 @@ Manager *manager_free(Manager *manager) {
         if (manager->history)
                 manager_flush_uses(manager);
         history_free(manager->history);
+        manager_forget_caller(manager);
         sd_bus_slot_unref(manager->name_signals);
         sd_bus_slot_unref(manager->policy);
         bus_free(manager->bus);

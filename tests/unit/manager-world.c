@@ -554,14 +554,18 @@ typedef struct Value {
 static int on_value(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Value *value = userdata;
         const char *text = "";
-        char digits[24];
+        char digits[24] = "";
         uint64_t number;
+        uint32_t small;
 
         (void) error;
         if (!sd_bus_message_is_method_error(message, NULL)) {
                 ck_assert_int_ge(sd_bus_message_enter_container(message, 'v', NULL), 0);
-                if (sd_bus_message_read(message, "t", &number) >= 0) {
+                if (sd_bus_message_read(message, "t", &number) >= 0)
                         (void) snprintf(digits, sizeof(digits), "%" PRIu64, number);
+                else if (sd_bus_message_read(message, "u", &small) >= 0)
+                        (void) snprintf(digits, sizeof(digits), "%" PRIu32, small);
+                if (digits[0]) {
                         text = digits;
                 } else {
                         ck_assert_int_ge(sd_bus_message_read(message, "s", &text), 0);
