@@ -2,19 +2,22 @@
 /* Leases by the thousand, for bench-lease.sh.
  *
  *   lease-bench pairs N           time N rounds of a ping and of Acquire with Release, each in turn
- *   lease-bench queue N           N connections wait for the probe. What is then read from stdin
+ *   lease-bench queue N           N clients wait for the probe. What is then read from stdin
  *                                 is done: "pass K" hands the probe over K times, each time to
  *                                 who is next, and prints how many messages all of them got;
  *                                 "end" lets all go.
  */
 #include <errno.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,6 +113,42 @@ static void pairs(unsigned rounds) {
 
 /* --- queue -------------------------------------------------------------------------------- */
 
+/* A client is a process to the daemon: whoever connects, and does no more than live after that. */
+static int connect_as_another(void) {
+        const char *path = strstr(getenv("DBUS_SYSTEM_BUS_ADDRESS"), "unix:path=");
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0), ends[2];
+        char done;
+
+        check(path && fd >= 0 && pipe(ends) == 0 ? 0 : -EINVAL, "connect", NULL);
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                        path + strlen("unix:path="));
+        if (fork() == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (connect(fd, (struct sockaddr *) &address, sizeof(address)) == 0)
+                        (void) write(ends[1], "", 1);
+                (void) close_range(0, ~0U, 0); /* what others have open is theirs alone */
+                for (;;)
+                        (void) pause();
+        }
+        (void) close(ends[1]);
+        check(read(ends[0], &done, 1) == 1 ? 0 : -ECONNREFUSED, "connect", NULL);
+        (void) close(ends[0]);
+        return fd;
+}
+
+static sd_bus *connect_client(void) {
+        sd_bus *bus = NULL;
+        int fd = connect_as_another();
+
+        check(sd_bus_new(&bus), "connect", NULL);
+        check(sd_bus_set_fd(bus, fd, fd), "connect", NULL);
+        check(sd_bus_set_bus_client(bus, true), "connect", NULL);
+        check(sd_bus_negotiate_fds(bus, true), "connect", NULL);
+        check(sd_bus_start(bus), "connect", NULL);
+        return bus;
+}
+
 typedef struct Waiter {
         sd_bus *bus;
         sd_bus_message *answer; /* keeps the descriptor */
@@ -149,7 +188,7 @@ static void join(Waiter *waiter) {
         char match[160];
         const char *path;
 
-        waiter->bus = connect_bus();
+        waiter->bus = connect_client();
         check(sd_bus_call_method(waiter->bus, BUS_NAME, probe, PROBE, "Acquire", &error,
                                  &waiter->answer, "a{sv}", 2, "wait", "t", UINT64_MAX, "waiting",
                                  "s", "object"),
