@@ -28,7 +28,7 @@ typedef struct LeaseView {
         LeaseId id;
         const Lease *lease;
         const char *probe, *state, *kind, *form, *reason, *user, *command, *asked_by, *asked_reason;
-        char probe_path[PATH_MAX];
+        char probe_path[sizeof(STLINKD_PROBE_PATH) + 1 + 3 * PROBE_ID_MAX]; /* each byte escaped */
         uint32_t position, uid, pid;
         uint64_t requested, granted, expires, deadline;
 } LeaseView;
@@ -51,8 +51,8 @@ struct Bus {
         sd_bus_slot *slots[8];
         size_t n_slots;
         sd_event_source *flush;
-        unsigned turns; /* of the loop since it was asked for */
-        List dirty;     /* objects of which something is to be told */
+        Usec flushed; /* when that was, CLOCK_MONOTONIC */
+        List dirty;   /* objects of which something is to be told */
         void *dirty_by_path;
         ProbeView probe_view;
         LeaseView lease_view;

@@ -68,14 +68,32 @@ static Dirty *dirty_new(const char *path) {
         return dirty;
 }
 
+static Usec bus_now(const Bus *bus) {
+        uint64_t now = 0;
+
+        (void) sd_event_now(sd_event_source_get_event(bus->flush), CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+/* When nobody has heard anything for a while it is told in the loop's next turn: in this one an
+ * answer may be due. What goes on without end is told every few milliseconds, be it news to a
+ * thousand listeners. */
+#define FLUSH_INTERVAL (10 * USEC_PER_MSEC)
+
+static void flush_at(Bus *bus, Usec moment) {
+        (void) sd_event_source_set_time(bus->flush, moment);
+        (void) sd_event_source_set_enabled(bus->flush, SD_EVENT_ONESHOT);
+}
+
 /* With a path of which nothing is to be told yet, the one that was made to look for it stays. */
 static Dirty *dirty_get(Bus *bus, const char *path) {
         Dirty *dirty = dirty_new(path);
         Dirty **found = dirty ? tsearch(dirty, &bus->dirty_by_path, compare_paths) : NULL;
 
         if (found && *found == dirty) {
+                if (list_is_empty(&bus->dirty))
+                        flush_at(bus, usec_add(bus->flushed, FLUSH_INTERVAL));
                 list_append(&bus->dirty, &dirty->link);
-                (void) sd_event_source_set_enabled(bus->flush, SD_EVENT_ONESHOT);
                 return dirty;
         }
         free(dirty);
@@ -109,17 +127,6 @@ static void dirty_emit(Bus *bus, const Dirty *dirty) {
                 emit_changed(bus, dirty);
 }
 
-/* It waits until nothing else is to be done, but not for as long as somebody floods us. */
-#define TURNS_MAX 64
-
-static int on_flush_due(sd_event_source *source, void *userdata) {
-        Bus *bus = userdata;
-
-        if (++bus->turns < TURNS_MAX)
-                return 0;
-        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
-}
-
 static void flush(Bus *bus) {
         LIST_FOREACH(&bus->dirty, Dirty, dirty, link) {
                 dirty_emit(bus, dirty);
@@ -127,12 +134,13 @@ static void flush(Bus *bus) {
         }
 }
 
-static int on_flush(sd_event_source *source, void *userdata) {
+static int on_flush(sd_event_source *source, uint64_t usec, void *userdata) {
         Bus *bus = userdata;
 
+        (void) source, (void) usec;
+        bus->flushed = bus_now(bus);
         flush(bus);
-        bus->turns = 0;
-        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
+        return 0;
 }
 
 static void object_changed(Bus *bus, const char *path, const char *interface,
@@ -183,6 +191,9 @@ void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties) {
         if (properties & BUS_LEASE_PROPERTY_ASKED)
                 properties |= LEASE_ASKED_NAMES;
         object_changed(bus, path, STLINKD_LEASE_INTERFACE, lease_names, properties);
+        /* Somebody may have waited for that. */
+        if (properties & BUS_LEASE_PROPERTY_STATE)
+                flush_at(bus, bus_now(bus));
 }
 
 void bus_probe_added(Bus *bus, const char *id) {
@@ -282,17 +293,8 @@ int bus_reply_open(sd_bus_message *message, int fd) {
 static int add_flush(Bus *bus, sd_event *event) {
         int r;
 
-        r = sd_event_add_defer(event, &bus->flush, on_flush, bus);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_prepare(bus->flush, on_flush_due);
-        if (r < 0)
-                return r;
-        /* After everything else that is ready in this turn of the loop. */
-        return sd_event_source_set_priority(bus->flush, SD_EVENT_PRIORITY_IDLE);
+        r = sd_event_add_time(event, &bus->flush, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_flush, bus);
+        return r < 0 ? r : sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
 }
 
 static int add_objects(Bus *bus) {

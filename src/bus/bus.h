@@ -20,8 +20,8 @@ Bus *bus_free(Bus *bus);
 DEFINE_CLEANUP(Bus *, bus_free)
 
 /* Objects come and go, and properties of them change: a mask of ProbeProperty, or of
- * BusLeaseProperty. One signal per object says so soon, when the event loop has nothing more urgent
- * to do, and none of an object that is gone again by then. */
+ * BusLeaseProperty. One signal per object says so in a later turn of the event loop, and none of an
+ * object that is gone again by then. */
 void bus_probe_added(Bus *bus, const char *id);
 void bus_probe_removed(Bus *bus, const char *id);
 void bus_lease_added(Bus *bus, LeaseId id);
