@@ -51,8 +51,9 @@ struct Bus {
         sd_bus_slot *slots[8];
         size_t n_slots;
         sd_event_source *flush;
-        Usec flushed; /* when that was, CLOCK_MONOTONIC */
-        List dirty;   /* objects of which something is to be told */
+        Usec flushed;   /* when that was, CLOCK_MONOTONIC */
+        unsigned turns; /* of the loop that it has waited for */
+        List dirty;     /* objects of which something is to be told */
         void *dirty_by_path;
         ProbeView probe_view;
         LeaseView lease_view;

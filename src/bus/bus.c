@@ -75,7 +75,7 @@ static Usec bus_now(const Bus *bus) {
         return now;
 }
 
-/* When nobody has heard anything for a while it is told in the loop's next turn: in this one an
+/* When nobody has heard anything for a while it is told as soon as there is nothing else to do: an
  * answer may be due. What goes on without end is told every few milliseconds, be it news to a
  * thousand listeners. */
 #define FLUSH_INTERVAL (10 * USEC_PER_MSEC)
@@ -134,13 +134,25 @@ static void flush(Bus *bus) {
         }
 }
 
+/* First comes all that is ready in this turn, but a flood does not put it off without end. */
+#define TURNS_MAX 64
+
+static int on_turn(sd_event_source *source, void *userdata) {
+        Bus *bus = userdata;
+
+        if (++bus->turns < TURNS_MAX)
+                return 0;
+        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+}
+
 static int on_flush(sd_event_source *source, uint64_t usec, void *userdata) {
         Bus *bus = userdata;
 
-        (void) source, (void) usec;
+        (void) usec;
         bus->flushed = bus_now(bus);
+        bus->turns = 0;
         flush(bus);
-        return 0;
+        return sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
 }
 
 static void object_changed(Bus *bus, const char *path, const char *interface,
@@ -294,7 +306,15 @@ static int add_flush(Bus *bus, sd_event *event) {
         int r;
 
         r = sd_event_add_time(event, &bus->flush, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_flush, bus);
-        return r < 0 ? r : sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(bus->flush, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_prepare(bus->flush, on_turn);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_priority(bus->flush, SD_EVENT_PRIORITY_IDLE);
 }
 
 static int add_objects(Bus *bus) {
