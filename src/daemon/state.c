@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define STATE_HEADER  "stlinkd-state "
 #define STATE_VERSION 2
 #define STATE_MAX     (16 << 20)
+#define LINE_SIZE     4096        /* several times what our own limits let get into one */
 #define LINES_MIN     256         /* so many are never too many */
 #define ROOM          (128 << 10) /* set aside for them */
 
@@ -85,14 +87,34 @@ static int append(State *state, const char *line, size_t size) {
         return r;
 }
 
-/* None has a tab or a newline in it by rights; if it has, the line would be another. */
-static void write_string(FILE *file, const char *string) {
-        (void) fputc('\t', file);
-        for (; *string; string++)
-                (void) fputc((unsigned char) *string < ' ' ? '?' : *string, file);
+/* One line in the making. It is written before a request is answered, so nothing is allocated. */
+typedef struct Line {
+        char text[LINE_SIZE];
+        size_t n; /* LINE_SIZE: it did not fit */
+} Line;
+
+static void _printf_(2, 3) line_add(Line *line, const char *format, ...) {
+        size_t rest = LINE_SIZE - line->n;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vsnprintf(line->text + line->n, rest, format, args);
+        va_end(args);
+        line->n = n < 0 || (size_t) n >= rest ? LINE_SIZE : line->n + (size_t) n;
 }
 
-static void write_lease(FILE *file, const StateLease *s) {
+/* None has a tab or a newline in it by rights; if it has, the line would be another. */
+static void line_add_string(Line *line, const char *string) {
+        size_t begin = line->n + 1;
+
+        line_add(line, "\t%s", string);
+        for (size_t i = begin; i < line->n && i < LINE_SIZE; i++)
+                if ((unsigned char) line->text[i] < ' ')
+                        line->text[i] = '?';
+}
+
+static void line_add_lease(Line *line, const StateLease *s) {
         const Lease *lease = &s->lease;
         const char *const strings[N_STRINGS] = {
                 [SERIAL] = s->serial, [PORT] = s->port,           [BUS] = s->bus,
@@ -100,30 +122,25 @@ static void write_lease(FILE *file, const StateLease *s) {
                 [REASON] = s->reason, [DELEGATES] = s->delegates,
         };
 
-        (void) fprintf(file,
-                       "lease %" PRIu64 " %s %s %s %u %u %" PRIu64 " %" PRIu64 " %" PRIu64
-                       " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %" PRIu64,
-                       lease->id, lease_form_to_string(s->form), lease_kind_to_string(lease->kind),
-                       lease_state_to_string(lease->state), lease->parts, (unsigned) lease->uid,
-                       lease->requested, lease->granted, lease->deadline, lease->limit,
-                       lease->expires, s->fd_number, (int) s->pid, s->start);
+        line_add(line,
+                 "lease %" PRIu64 " %s %s %s %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+                 " %" PRIu64 " %" PRIu64 " %d %" PRIu64,
+                 lease->id, lease_form_to_string(s->form), lease_kind_to_string(lease->kind),
+                 lease_state_to_string(lease->state), lease->parts, (unsigned) lease->uid,
+                 lease->requested, lease->granted, lease->deadline, lease->limit, lease->expires,
+                 s->fd_number, (int) s->pid, s->start);
         for (size_t i = 0; i < N_STRINGS; i++)
-                write_string(file, strings[i]);
+                line_add_string(line, strings[i]);
         /* A line that ends like this is whole. */
-        (void) fputs("\t.\n", file);
+        line_add(line, "\t.\n");
 }
 
 int state_put(State *state, const StateLease *lease) {
-        _cleanup_free_ char *line = NULL;
-        size_t size = 0;
-        FILE *file = open_memstream(&line, &size);
+        Line line;
 
-        if (!file)
-                return -ENOMEM;
-        write_lease(file, lease);
-        if (fclose(file) != 0)
-                return -ENOMEM;
-        return append(state, line, size);
+        line.n = 0; /* the rest is not looked at */
+        line_add_lease(&line, lease);
+        return line.n < LINE_SIZE ? append(state, line.text, line.n) : -E2BIG;
 }
 
 int state_drop(State *state, LeaseId id) {

@@ -40,8 +40,8 @@ DEFINE_CLEANUP(State *, state_free)
 typedef void (*StateFound)(const StateLease *lease, void *userdata);
 int state_load(State *state, StateFound found, void *userdata, LeaseId *ret_last, size_t *ret_bad);
 
-/* Note a lease as it is now, or that it is over. Nothing is written after an error until the state
- * was replaced, and state_is_due() says so. */
+/* Note a lease as it is now (-E2BIG: with strings of kilobytes), or that it is over. Nothing is
+ * written after an error until the state was replaced, and state_is_due() says so. */
 _check_result_ int state_put(State *state, const StateLease *lease);
 _check_result_ int state_drop(State *state, LeaseId id);
 

@@ -162,6 +162,34 @@ START_TEST(test_log) {
 }
 END_TEST
 
+START_TEST(test_long_strings) {
+        StateLease lease = example(1);
+        char text[8192];
+        LeaseId last;
+        size_t bad;
+
+        begin(0);
+        ck_assert_int_eq(state_commit(state), 0);
+        memset(text, 'x', sizeof(text));
+        lease.reason = text;
+        for (size_t n = 3800; n < sizeof(text); n++) {
+                int r;
+
+                text[n] = 0;
+                r = state_put(state, &lease);
+                text[n] = 'x';
+                if (r == -E2BIG)
+                        break;
+                ck_assert_int_eq(r, 0);
+                ck_assert_uint_lt(n, 4096);
+        }
+        put(2); /* nothing was written of what does not fit */
+        ck_assert_int_eq(load(&last, &bad), 0);
+        ck_assert_uint_eq(bad, 0);
+        ck_assert_uint_eq(found.n, 2);
+}
+END_TEST
+
 START_TEST(test_replacing) {
         LeaseId last;
         size_t bad;
@@ -298,6 +326,7 @@ int main(void) {
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_round);
         tcase_add_test(tcase, test_log);
+        tcase_add_test(tcase, test_long_strings);
         tcase_add_test(tcase, test_replacing);
         tcase_add_test(tcase, test_broken_off);
         tcase_add_test(tcase, test_cut_off);
