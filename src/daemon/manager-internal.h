@@ -53,6 +53,7 @@ struct Manager {
         bool unsaved;    /* the state lacks something */
         char bus_id[33]; /* of the bus that we are on; empty when it does not say */
         char *status;    /* as the service manager last heard */
+        sd_event_source *status_timer;
 };
 
 /* A process that has a probe's node open, and the lease it works under. */

@@ -34,6 +34,24 @@ static void update_status(Manager *manager) {
         manager->status = TAKE_PTR(status);
 }
 
+/* Soon enough for people: each time wakes the service manager, too. */
+#define STATUS_DELAY (100 * USEC_PER_MSEC)
+
+static int on_status(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        update_status(userdata);
+        return 0;
+}
+
+static void update_status_soon(Manager *manager) {
+        int enabled;
+
+        if (sd_event_source_get_enabled(manager->status_timer, &enabled) > 0)
+                return;
+        (void) sd_event_source_set_time_relative(manager->status_timer, STATUS_DELAY);
+        (void) sd_event_source_set_enabled(manager->status_timer, SD_EVENT_ONESHOT);
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *manager = userdata;
         Usec now = now_usec(CLOCK_MONOTONIC);
@@ -99,7 +117,7 @@ void manager_perform(Manager *manager) {
                 entry->queue_moved = false;
         }
         manager_arm_timer(manager);
-        update_status(manager);
+        update_status_soon(manager);
 }
 
 /* --- the bus ------------------------------------------------------------------------------ */
@@ -163,6 +181,11 @@ static int manager_set_up(Manager *manager, sd_bus *connection, const char *work
         if (r < 0)
                 return r;
         (void) sd_event_source_set_enabled(manager->timer, SD_EVENT_OFF);
+        r = sd_event_add_time(manager->event, &manager->status_timer, CLOCK_MONOTONIC, 0, 0,
+                              on_status, manager);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_enabled(manager->status_timer, SD_EVENT_OFF);
         r = gate_new(manager->event, config->gate, &store, manager_on_holders, manager,
                      &manager->gate);
         if (r < 0)
@@ -254,6 +277,7 @@ Manager *manager_free(Manager *manager) {
         job_runner_free(manager->jobs);
         gate_free(manager->gate);
         sd_event_source_disable_unref(manager->timer);
+        sd_event_source_disable_unref(manager->status_timer);
         conflict_table_free(manager->conflicts);
         lease_table_free(manager->leases);
         probe_table_free(manager->probes);
