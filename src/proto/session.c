@@ -32,6 +32,10 @@ typedef enum Phase {
 
 #define CPUID_ADDRESS 0xE000ED00 /* ARMv7-M B3.2.3 */
 
+/* From here on command FB says all that F1 does (stlink-protocol §5), so that only who wants the
+ * mode as well has to know which of the two there is. */
+#define GENERATION_WITH_VERSION_EX 3
+
 /* One kind of step. feed returns the next phase or a negative errno. */
 typedef struct PhaseHandler {
         Command (*make)(const Session *session);
@@ -68,6 +72,11 @@ void session_begin(Session *session, SessionPlan plan) {
         session->status = STATUS_NONE;
         session->in_access = false;
         session->candidate = 0;
+        if (plan == SESSION_ENTER_SWD &&
+            session->options.generation >= GENERATION_WITH_VERSION_EX) {
+                session->info.firmware.major = session->options.generation;
+                session->phase = PHASE_MODE;
+        }
         if (plan == SESSION_IDENTIFY_TARGET) {
                 session->target = (ProbeTarget){ .status = STATUS_OK };
                 /* A target that was caught at its reset is known as early as possible. */
@@ -248,6 +257,11 @@ static Command make_version_ex(_unused_ const Session *session) {
 static int feed_version_ex(Session *session, const uint8_t *reply, size_t size) {
         int r = decode_version_ex(reply, size, &session->info.firmware);
 
+        /* The product ID may have told us wrong. */
+        if (r < 0 && session->options.generation > 0) {
+                session->options.generation = 0;
+                return PHASE_VERSION;
+        }
         return r < 0 ? r : session_after_version(session);
 }
 

@@ -27,6 +27,8 @@ typedef enum SessionPlan {
 
 typedef struct SessionOptions {
         unsigned swd_khz;      /* SWD clock, at most; 0: SWD_KHZ_DEFAULT */
+        uint8_t generation;    /* of the hardware, as the product ID tells it: Firmware.major; 0
+                                * when it does not */
         bool may_leave_loader; /* a probe found in its boot loader may be told to start its
                                 * application, if the boot loader is idle */
         bool under_reset;      /* hold the target in reset while SWD is entered, and after it */

@@ -24,6 +24,7 @@ int probe_session_new(Transport *transport, const ProbeSessionOptions *options,
         *session = (ProbeSession){ .transport = transport };
         session_init(&session->session,
                      &(SessionOptions){ .swd_khz = options->swd_khz,
+                                        .generation = transport->generation,
                                         .may_leave_loader = options->may_leave_loader,
                                         .under_reset = options->under_reset });
         *ret = session;

@@ -31,11 +31,10 @@ typedef struct UsbTransport {
 } UsbTransport;
 
 /* One bulk transfer under way. */
-typedef struct UsbWait {
+typedef struct UsbTransfer {
+        struct libusb_transfer *libusb;
         int completed; /* set by libusb's callback */
-        int reason;    /* why it was cancelled, or 0 */
-        Usec deadline;
-} UsbWait;
+} UsbTransfer;
 
 static int error_from_libusb(int r) {
         switch (r) {
@@ -143,10 +142,10 @@ static int usb_yield(UsbTransport *t) {
         return r < 0 ? r : usb_claim(t);
 }
 
-static void usb_completed(struct libusb_transfer *transfer) {
-        UsbWait *wait = transfer->user_data;
+static void usb_completed(struct libusb_transfer *libusb) {
+        UsbTransfer *transfer = libusb->user_data;
 
-        wait->completed = 1;
+        transfer->completed = 1;
 }
 
 /* A pull shows as one error or another before the kernel knows that the device is gone. */
@@ -156,46 +155,67 @@ static int usb_refine(const UsbTransport *t, int error) {
         return error == -EIO && node_get_device(t->fd, &ignored) == -ENODEV ? -ENODEV : error;
 }
 
-/* Drive libusb until the transfer is over. It is never left behind: the buffer is our caller's. */
-static int usb_wait(UsbTransport *t, struct libusb_transfer *transfer, UsbWait *wait) {
-        while (!wait->completed) {
+static int usb_submit(UsbTransport *t, uint8_t endpoint, uint8_t *buffer, size_t size,
+                      UsbTransfer *transfer) {
+        int r;
+
+        *transfer = (UsbTransfer){ .libusb = libusb_alloc_transfer(/* iso_packets= */ 0) };
+        if (!transfer->libusb)
+                return -ENOMEM;
+        libusb_fill_bulk_transfer(transfer->libusb, t->handle, endpoint, buffer, (int) size,
+                                  usb_completed, transfer, /* timeout= */ 0);
+        r = error_from_libusb(libusb_submit_transfer(transfer->libusb));
+        if (r < 0)
+                libusb_free_transfer(transfer->libusb);
+        return r;
+}
+
+/* Drive libusb until the transfer is over, or else cancel it for that reason. It is never left
+ * behind: the buffer is our caller's. */
+static int usb_wait(UsbTransport *t, UsbTransfer *transfer, Usec deadline, int reason) {
+        while (!transfer->completed) {
                 struct timeval zero = {};
 
-                if (wait->reason) {
+                if (reason) {
                         /* Cancelled already: the kernel will hand it back. */
                         (void) poll(t->fds, t->n_fds, /* timeout= */ -1);
                 } else {
-                        wait->reason = usb_poll(t, t->n_fds, wait->deadline);
-                        if (wait->reason == 0 && now_usec(CLOCK_MONOTONIC) >= wait->deadline)
-                                wait->reason = -ETIMEDOUT;
-                        if (wait->reason)
-                                (void) libusb_cancel_transfer(transfer);
+                        reason = usb_poll(t, t->n_fds, deadline);
+                        if (reason == 0 && now_usec(CLOCK_MONOTONIC) >= deadline)
+                                reason = -ETIMEDOUT;
+                        if (reason)
+                                (void) libusb_cancel_transfer(transfer->libusb);
                 }
-                (void) libusb_handle_events_timeout_completed(t->context, &zero, &wait->completed);
+                (void) libusb_handle_events_timeout_completed(t->context, &zero,
+                                                              &transfer->completed);
         }
 
-        if (transfer->status == LIBUSB_TRANSFER_CANCELLED)
-                return wait->reason ? wait->reason : -EIO;
-        return error_from_transfer(transfer->status);
+        if (transfer->libusb->status == LIBUSB_TRANSFER_CANCELLED)
+                return reason ? reason : -EIO;
+        return error_from_transfer(transfer->libusb->status);
+}
+
+/* What was submitted, to its end. */
+static int usb_finish(UsbTransport *t, UsbTransfer *transfer, Usec deadline, size_t *ret_size) {
+        int r = usb_wait(t, transfer, deadline, /* reason= */ 0);
+
+        *ret_size = (size_t) transfer->libusb->actual_length;
+        libusb_free_transfer(transfer->libusb);
+        return usb_refine(t, r);
+}
+
+static void usb_abort(UsbTransport *t, UsbTransfer *transfer) {
+        (void) libusb_cancel_transfer(transfer->libusb);
+        (void) usb_wait(t, transfer, USEC_INFINITY, -ECANCELED);
+        libusb_free_transfer(transfer->libusb);
 }
 
 static int usb_transfer(UsbTransport *t, uint8_t endpoint, uint8_t *buffer, size_t size,
                         Usec deadline, size_t *ret_size) {
-        struct libusb_transfer *transfer = libusb_alloc_transfer(/* iso_packets= */ 0);
-        UsbWait wait = { .deadline = deadline };
-        int r;
+        UsbTransfer transfer;
+        int r = usb_submit(t, endpoint, buffer, size, &transfer);
 
-        if (!transfer)
-                return -ENOMEM;
-        libusb_fill_bulk_transfer(transfer, t->handle, endpoint, buffer, (int) size, usb_completed,
-                                  &wait, /* timeout= */ 0);
-        r = error_from_libusb(libusb_submit_transfer(transfer));
-        if (r >= 0) {
-                r = usb_wait(t, transfer, &wait);
-                *ret_size = (size_t) transfer->actual_length;
-        }
-        libusb_free_transfer(transfer);
-        return usb_refine(t, r);
+        return r < 0 ? usb_refine(t, r) : usb_finish(t, &transfer, deadline, ret_size);
 }
 
 /* A transfer within its time, and within pieces of it when the claim has to be given up now and
@@ -240,6 +260,36 @@ static int usb_bulk_in(Transport *transport, uint8_t *buffer, size_t size, unsig
         return usb_bulk(t, t->in, buffer, size, timeout_ms, ret_size);
 }
 
+static int usb_exchange(Transport *transport, const uint8_t *command, size_t command_size,
+                        uint8_t *reply, size_t size, unsigned timeout_ms, bool *ret_sent,
+                        size_t *ret_size) {
+        UsbTransport *t = (UsbTransport *) transport;
+        Usec timeout = timeout_ms * USEC_PER_MSEC;
+        UsbTransfer out, in;
+        size_t done = 0;
+        int r;
+
+        *ret_sent = false;
+        r = usb_submit(t, t->out, (uint8_t *) command, command_size, &out);
+        if (r < 0)
+                return usb_refine(t, r);
+        r = usb_submit(t, t->in, reply, size, &in);
+        if (r < 0) {
+                usb_abort(t, &out);
+                return usb_refine(t, r);
+        }
+
+        r = usb_finish(t, &out, now_usec(CLOCK_MONOTONIC) + timeout, &done);
+        if (r >= 0 && done != command_size)
+                r = -EIO;
+        if (r < 0) {
+                usb_abort(t, &in);
+                return r;
+        }
+        *ret_sent = true;
+        return usb_finish(t, &in, now_usec(CLOCK_MONOTONIC) + timeout, ret_size);
+}
+
 static int usb_clear_halt(Transport *transport, bool in) {
         UsbTransport *t = (UsbTransport *) transport;
 
@@ -260,6 +310,16 @@ static Transport *usb_free(Transport *transport) {
 }
 
 static const TransportOps usb_ops = {
+        .bulk_out = usb_bulk_out,
+        .bulk_in = usb_bulk_in,
+        .exchange = usb_exchange,
+        .clear_halt = usb_clear_halt,
+        .pause = usb_pause,
+        .free = usb_free,
+};
+
+/* Whoever gives up the claim now and then has no transfer under way meanwhile. */
+static const TransportOps usb_budget_ops = {
         .bulk_out = usb_bulk_out,
         .bulk_in = usb_bulk_in,
         .clear_halt = usb_clear_halt,
@@ -311,6 +371,15 @@ static int usb_check_endpoints(UsbTransport *t, const struct libusb_config_descr
         return 0;
 }
 
+static uint8_t generation_of(ProbeModel model) {
+        static const uint8_t generations[_PROBE_MODEL_MAX] = {
+                [PROBE_MODEL_V1] = 1, [PROBE_MODEL_V2] = 2,    [PROBE_MODEL_V2_1] = 2,
+                [PROBE_MODEL_V3] = 3, [PROBE_MODEL_V3PWR] = 4,
+        };
+
+        return generations[model];
+}
+
 static int usb_read_descriptors(UsbTransport *t) {
         struct libusb_device *device = libusb_get_device(t->handle);
         struct libusb_device_descriptor descriptor;
@@ -324,6 +393,7 @@ static int usb_read_descriptors(UsbTransport *t) {
         product = probe_product_find(descriptor.idVendor, descriptor.idProduct);
         if (!product)
                 return -EPROTO;
+        t->base.generation = generation_of(product->model);
         t->base.scsi = product->model == PROBE_MODEL_V1;
         t->in = 0x81;
         t->out = product->model == PROBE_MODEL_V1 || product->model == PROBE_MODEL_V2 ? 0x02 : 0x01;
@@ -375,7 +445,7 @@ int transport_libusb_new(int fd, const UsbOptions *options, Transport **ret) {
         if (!t)
                 return -ENOMEM;
         transport = &t->base;
-        t->base.ops = &usb_ops;
+        t->base.ops = options->claim_budget > 0 ? &usb_budget_ops : &usb_ops;
         t->fd = fd;
         t->base.timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
         t->cancel_fd = options->cancel_fd;

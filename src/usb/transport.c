@@ -40,15 +40,43 @@ static int transport_out_data(Transport *transport, const uint8_t *data, size_t 
         return done == size ? 0 : -EIO;
 }
 
-static int transport_in(Transport *transport, uint8_t *buffer, size_t wanted, size_t *ret_size) {
-        size_t packet = transport->packet_size, done = 0;
-        size_t size = (wanted + packet - 1) / packet * packet;
-        int r = transport->ops->bulk_in(transport, buffer, size, transport->timeout_ms, &done);
+/* Whole packets, see TRANSPORT_REPLY_SIZE. */
+static size_t transport_in_size(const Transport *transport, size_t wanted) {
+        size_t packet = transport->packet_size;
 
+        return (wanted + packet - 1) / packet * packet;
+}
+
+/* What to make of the result of an IN transfer. */
+static int transport_in_result(Transport *transport, int r) {
         if (r == -EPIPE)
                 (void) transport->ops->clear_halt(transport, /* in= */ true);
-        if (r == -ETIMEDOUT)
-                return -ETIME;
+        return r == -ETIMEDOUT ? -ETIME : r;
+}
+
+static int transport_in(Transport *transport, uint8_t *buffer, size_t wanted, size_t *ret_size) {
+        size_t done = 0;
+        int r = transport->ops->bulk_in(transport, buffer, transport_in_size(transport, wanted),
+                                        transport->timeout_ms, &done);
+
+        r = transport_in_result(transport, r);
+        if (r < 0)
+                return r;
+        *ret_size = done;
+        return 0;
+}
+
+static int transport_exchange_plain(Transport *transport, const Command *command, uint8_t *reply,
+                                    size_t *ret_size) {
+        size_t size = transport_in_size(transport, command->in_size), done = 0;
+        bool sent = false;
+        int r = transport->ops->exchange(transport, command->bytes, COMMAND_SIZE, reply, size,
+                                         transport->timeout_ms, &sent, &done);
+
+        if (sent)
+                r = transport_in_result(transport, r);
+        else if (r == -EPIPE)
+                (void) transport->ops->clear_halt(transport, /* in= */ false);
         if (r < 0)
                 return r;
         *ret_size = done;
@@ -60,6 +88,8 @@ static int transport_perform_plain(Transport *transport, const Step *step, uint8
         int r;
 
         *ret_size = 0;
+        if (transport->ops->exchange && step->command.out_size == 0 && step->command.in_size > 0)
+                return transport_exchange_plain(transport, &step->command, reply, ret_size);
         r = transport_out(transport, step->command.bytes, COMMAND_SIZE);
         if (r >= 0 && step->command.out_size > 0)
                 r = transport_out_data(transport, step->out, step->command.out_size);

@@ -24,6 +24,13 @@ typedef struct TransportOps {
                         size_t *ret_size);
         int (*bulk_in)(Transport *transport, uint8_t *buffer, size_t size, unsigned timeout_ms,
                        size_t *ret_size);
+        /* A command and its answer, both handed to the host controller at once: the answer is
+         * fetched as soon as it is there, and not only after we have heard that the command went.
+         * Each has timeout_ms. *ret_sent: the command went, so that an error is the answer's.
+         * NULL where it has to be one after the other. */
+        int (*exchange)(Transport *transport, const uint8_t *command, size_t command_size,
+                        uint8_t *reply, size_t size, unsigned timeout_ms, bool *ret_sent,
+                        size_t *ret_size);
         int (*clear_halt)(Transport *transport, bool in);
         /* Let time pass; 0 or -ECANCELED. */
         int (*pause)(Transport *transport, Usec span);
@@ -35,6 +42,7 @@ struct Transport {
         const TransportOps *ops;
         unsigned timeout_ms; /* for one transfer */
         size_t packet_size;  /* of the IN endpoint */
+        uint8_t generation;  /* as in SessionOptions */
         bool scsi;           /* commands travel in SCSI's Bulk-Only wrapping, as on a V1 */
         bool ignore_cancel;  /* finish, whatever was asked: for cleaning up */
         uint32_t tag;        /* of the last wrapped command */

@@ -73,6 +73,9 @@ Transport *sim_transport_new(Host *host) {
         t->base.timeout_ms = 100;
         t->base.packet_size = host->usb->speed == USB_SPEED_HIGH_480M ? 512 : 64;
         t->base.scsi = product_id == 0x3744;
+        t->base.generation = product_id == 0x3757                      ? 4
+                             : host->usb->speed == USB_SPEED_HIGH_480M ? 3
+                                                                       : 0;
         t->host = host;
         t->in = 0x81;
         t->out = product_id == 0x3744 || product_id == 0x3748 ? 0x02 : 0x01;

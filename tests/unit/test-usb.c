@@ -95,7 +95,8 @@ START_TEST(connect_counts) {
         } cases[] = {
                 { "v2:target=f103,mode=mass", 4 }, { "v2:target=f103,mode=debug", 5 },
                 { "v2:target=f103,mode=swim", 5 }, { "v2-1:target=f103", 4 },
-                { "v3:target=f103", 5 },           { "v1:target=f103", 3 },
+                { "v3:target=f103", 4 },           { "v3pwr:target=f103", 4 },
+                { "v1:target=f103", 3 },
         };
         _cleanup_(probe_session_freep) ProbeSession *session = NULL;
         Host host;
@@ -316,7 +317,7 @@ int main(void) {
 
         tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, identify_models, 0, ELEMENTSOF(models));
-        tcase_add_loop_test(tcase, connect_counts, 0, 6);
+        tcase_add_loop_test(tcase, connect_counts, 0, 7);
         tcase_add_test(tcase, loader_manners);
         tcase_add_test(tcase, leftovers);
         tcase_add_test(tcase, bad_days);
