@@ -7,6 +7,8 @@
 # shellcheck source=bench.sh
 . "$(dirname "$0")/bench.sh"
 
+number=1 # of the simulated probe
+
 openocd_with() { # COMMAND...: on the F411
         local command options=()
         for command in "$@"; do options+=(-c "$command"); done
@@ -20,9 +22,9 @@ peer() {
         shift 2
         sim reset-counters
         run "$@"
-        printf '  %-10s %-30s %8s %10s %8s %8s %8s\n' "$probe" "$name" "$(counter 1 swd_entered_at)" \
-                "$(counter 1 identified_at)" \
-                "$(counter 1 commands)" "$(counter 1 target_resets)" "$(counter 1 target_halts)"
+        printf '  %-10s %-30s %8s %10s %8s %8s %8s\n' "$probe" "$name" "$(counter "$number" swd_entered_at)" \
+                "$(counter "$number" identified_at)" \
+                "$(counter "$number" commands)" "$(counter "$number" target_resets)" "$(counter "$number" target_halts)"
 }
 
 count_commands() {
@@ -33,7 +35,8 @@ count_commands() {
         peer "$1" "st-info --probe --hot-plug" st-info --probe --hot-plug
         ctl connect >/dev/null # st-info leaves the probe in debug mode
         peer "$1" "openocd: init; exit" openocd_with init
-        peer "$1" "pyocd-tool status" pyocd-tool status
+        # Debian's pyOCD takes no V3 that there is: it wants version J24 of it.
+        [ "$1" = V3 ] || peer "$1" "pyocd-tool status" pyocd-tool status
         peer "$1" "stlinkctl connect, under reset" ctl connect --mode=under-reset
         peer "$1" "st-info, under reset" st-info --probe --connect-under-reset
         ctl connect >/dev/null
@@ -86,4 +89,17 @@ flash_it() {
         st-flash write "$scratch/flash" 0x08000000 >/dev/null 2>&1
 }
 
-world_bench count_v2 v2:target=f411
+count_v3() {
+        sim unplug 1 >/dev/null
+        sim add v3:target=f411 >/dev/null
+        number=2
+        wait_until 20 eval "ctl list --no-legend | grep -q 'V3J.* free'"
+        count_commands V3
+}
+
+count_all() {
+        count_v2
+        count_v3
+}
+
+world_bench count_all v2:target=f411
