@@ -157,10 +157,10 @@ static ExitCode report_unsupported(const Connection *connection) {
         if (connection->session_options.under_reset &&
             !firmware_supports(&info->firmware, FIRMWARE_NRST))
                 client_say("This probe (%s) cannot hold a target in reset.", name);
-        else if (firmware_supports(&info->firmware, FIRMWARE_API_V2) && info->firmware.jtag > 0)
+        else if (info->firmware.jtag > 0)
                 client_say("The probe's firmware (%s) is too old for that.", name);
         else
-                client_say("The probe's firmware is too old for SWD.");
+                client_say("The probe's firmware (%s) has no SWD.", name);
         client_say_more("Update it with ST's own tool.");
         return EXIT_CODE_FAILURE;
 }

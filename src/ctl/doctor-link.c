@@ -489,7 +489,7 @@ static int link_examine(Link *link, int fd) {
                 r = link_measure_rounds(link);
         if (r < 0 || link->session.mode == PROBE_MODE_LOADER)
                 return r;
-        if (firmware->jtag == 0 || !firmware_supports(firmware, FIRMWARE_API_V2))
+        if (firmware->jtag == 0)
                 return -EOPNOTSUPP;
         r = link_examine_target(link);
         return r < 0 ? r : link_confirm_idle(link);

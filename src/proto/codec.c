@@ -26,6 +26,13 @@ enum {
 
         SWIM_EXIT = 0x01,
 
+        API_V1_RESET_TARGET = 0x03,
+        API_V1_READ_REGISTER = 0x05,
+        API_V1_WRITE_REGISTER = 0x06,
+        API_V1_WRITE_WORD = 0x0F,
+        API_V1_ENTER = 0x20,
+        API_V1_READ_IDCODE = 0x22,
+
         DEBUG_READ_MEMORY_32 = 0x07,
         DEBUG_WRITE_MEMORY_32 = 0x08,
         DEBUG_READ_MEMORY_8 = 0x0C,
@@ -57,6 +64,7 @@ enum {
 
 enum {
         SIZE_STATUS = 2,
+        SIZE_WORD = 4,
         SIZE_VERSION = 6,
         SIZE_VALUE = 8,
         SIZE_VOLTAGE = 8,
@@ -294,6 +302,37 @@ Command command_get_rw_status(const Firmware *firmware) {
         if (firmware_supports(firmware, FIRMWARE_RW_STATUS2))
                 return command_debug(DEBUG_GET_RW_STATUS_2, 2, SIZE_RW_STATUS_2);
         return command_debug(DEBUG_GET_RW_STATUS, 2, SIZE_STATUS);
+}
+
+int command_to_api_v1(Command *command) {
+        /* Where the two differ; what is answered with a word has no status then (§3.2). */
+        static const struct {
+                uint8_t v2, v1;
+                uint16_t in_size;
+        } table[] = {
+                { DEBUG_ENTER, API_V1_ENTER, 0 },
+                { DEBUG_READ_IDCODES, API_V1_READ_IDCODE, SIZE_WORD },
+                { DEBUG_RESET_TARGET, API_V1_RESET_TARGET, SIZE_STATUS },
+                { DEBUG_READ_REGISTER, API_V1_READ_REGISTER, SIZE_WORD },
+                { DEBUG_WRITE_REGISTER, API_V1_WRITE_REGISTER, SIZE_STATUS },
+                { DEBUG_WRITE_WORD, API_V1_WRITE_WORD, SIZE_STATUS },
+                { DEBUG_READ_WORD, DEBUG_READ_MEMORY_32, SIZE_WORD },
+        };
+
+        if (command->bytes[0] != OP_DEBUG)
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                if (command->bytes[1] != table[i].v2)
+                        continue;
+                command->bytes[1] = table[i].v1;
+                command->in_size = table[i].in_size;
+                if (table[i].v1 == DEBUG_READ_MEMORY_32) {
+                        put_le16(command->bytes + 6, SIZE_WORD);
+                        command->used = 8;
+                }
+                return 0;
+        }
+        return -EOPNOTSUPP;
 }
 
 /* The PIDs under which a V2-1 application runs, for which M stands where a V2 has S. */

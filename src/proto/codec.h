@@ -67,6 +67,12 @@ typedef enum NrstAction {
 } NrstAction;
 Command command_drive_nrst(NrstAction action);
 
+/* Make a command for the target one of the first generation (without FIRMWARE_API_V2). Its answer
+ * is nothing after ENTER, a word without a status where there is one, and else a status that no
+ * tool looks at. -EOPNOTSUPP when there is no such command; blocks of memory go by the same
+ * commands, but have no status either. */
+int command_to_api_v1(Command *command);
+
 /* A block of memory. width is 1, 2 (with FIRMWARE_MEMORY_16) or 4; the limits depend on the
  * firmware (§3.2): accesses of 2 and 4 bytes take 6144 bytes, 1-byte accesses 64, or 512 from
  * V3J6 on. The answer to a read has no status:

@@ -191,7 +191,7 @@ static int session_clock_is_set(const Session *session) {
 static int session_enter_swd(Session *session) {
         const Firmware *firmware = &session->info.firmware;
 
-        if (firmware->jtag == 0 || !firmware_supports(firmware, FIRMWARE_API_V2))
+        if (firmware->jtag == 0)
                 return -EOPNOTSUPP;
         if (session->options.under_reset && !firmware_supports(firmware, FIRMWARE_NRST))
                 return -EOPNOTSUPP;

@@ -23,8 +23,27 @@ typedef enum SwdPhase {
 
 #define RETRY_DELAY USEC_PER_MSEC
 
+static void swd_access_finish(SwdAccess *access, int error) {
+        access->error = error;
+        access->phase = PHASE_DONE;
+}
+
 void swd_access_init(SwdAccess *access, const Firmware *firmware, const Command *command) {
         *access = (SwdAccess){ .firmware = firmware, .command = *command };
+        access->api_v1 = !firmware_supports(firmware, FIRMWARE_API_V2);
+        if (access->api_v1) {
+                int r = command_to_api_v1(&access->command);
+
+                if (r < 0)
+                        swd_access_finish(access, r);
+        }
+}
+
+/* Memory is what both generations read and write by the same commands. */
+static void swd_access_init_memory(SwdAccess *access, const Firmware *firmware,
+                                   const Command *command) {
+        *access = (SwdAccess){ .firmware = firmware, .command = *command, .is_memory = true };
+        access->api_v1 = !firmware_supports(firmware, FIRMWARE_API_V2);
 }
 
 int swd_access_init_read(SwdAccess *access, const Firmware *firmware, const MemoryAccess *memory,
@@ -34,8 +53,7 @@ int swd_access_init_read(SwdAccess *access, const Firmware *firmware, const Memo
 
         if (r < 0)
                 return r;
-        swd_access_init(access, firmware, &command);
-        access->is_memory = true;
+        swd_access_init_memory(access, firmware, &command);
         access->in = buffer;
         access->in_size = memory->size;
         return 0;
@@ -48,10 +66,19 @@ int swd_access_init_write(SwdAccess *access, const Firmware *firmware, const Mem
 
         if (r < 0)
                 return r;
-        swd_access_init(access, firmware, &command);
-        access->is_memory = true;
+        swd_access_init_memory(access, firmware, &command);
         access->out = data;
         return 0;
+}
+
+/* How did it go? The first generation cannot tell, but whether a debug port answers. */
+static Command swd_access_ask(const SwdAccess *access) {
+        Command command = command_read_idcodes();
+
+        if (!access->api_v1)
+                return command_get_rw_status(access->firmware);
+        (void) command_to_api_v1(&command);
+        return command;
 }
 
 int swd_access_next(SwdAccess *access, Step *ret) {
@@ -60,7 +87,7 @@ int swd_access_next(SwdAccess *access, Step *ret) {
 
         *ret = (Step){};
         if (access->phase == PHASE_STATUS)
-                ret->command = command_get_rw_status(access->firmware);
+                ret->command = swd_access_ask(access);
         else if (access->phase == PHASE_CLEAR)
                 ret->command = command_write_dap(DAP_PORT_DP, DP_ABORT, DP_ABORT_CLEAR);
         else {
@@ -70,11 +97,6 @@ int swd_access_next(SwdAccess *access, Step *ret) {
                         ret->delay = RETRY_DELAY << (access->retries - 1);
         }
         return 1;
-}
-
-static void swd_access_finish(SwdAccess *access, int error) {
-        access->error = error;
-        access->phase = PHASE_DONE;
 }
 
 /* Some V3 say WAIT, then AP fault, then OK to the same command (stlink-protocol §11). */
@@ -106,12 +128,31 @@ static void swd_access_judge(SwdAccess *access) {
                 access->phase = PHASE_DONE;
 }
 
+/* The first generation has a status in few answers, and OpenOCD does not look at it. Entering SWD
+ * has no answer at all: whether a debug port is there is asked next. */
+static void swd_access_feed_api_v1(SwdAccess *access, const uint8_t *reply, size_t size) {
+        bool entering = !access->is_memory && access->command.in_size == 0;
+
+        access->status = STATUS_OK;
+        if (size == sizeof(uint32_t))
+                access->value = get_le32(reply);
+        if (entering && access->phase == PHASE_COMMAND) {
+                access->phase = PHASE_STATUS;
+                return;
+        }
+        if (entering && (access->value == 0 || access->value == UINT32_MAX))
+                access->status = STATUS_GET_IDCODE_ERROR;
+        swd_access_judge(access);
+}
+
 static void swd_access_feed_command(SwdAccess *access, const uint8_t *reply, size_t size) {
         if (size != access->command.in_size)
                 return swd_access_finish(access, -EPROTO);
+        if (access->in)
+                memcpy(access->in, reply, MIN(size, (size_t) access->in_size));
+        if (access->api_v1)
+                return swd_access_feed_api_v1(access, reply, size);
         if (access->is_memory) {
-                if (access->in)
-                        memcpy(access->in, reply, MIN(size, (size_t) access->in_size));
                 access->phase = PHASE_STATUS;
                 return;
         }
@@ -135,6 +176,8 @@ void swd_access_feed(SwdAccess *access, int error, const uint8_t *reply, size_t 
         case PHASE_COMMAND:
                 return swd_access_feed_command(access, reply, size);
         case PHASE_STATUS:
+                if (access->api_v1)
+                        return swd_access_feed_api_v1(access, reply, size);
                 if (decode_rw_status(reply, size, &access->status, &access->fault_address) < 0)
                         return swd_access_finish(access, -EPROTO);
                 return swd_access_judge(access);

@@ -19,6 +19,7 @@ typedef struct SwdAccess {
         const uint8_t *out;
         uint8_t *in;            /* where data of a memory read goes */
         uint16_t in_size;       /* its room: a read of one byte is answered with two */
+        bool api_v1;            /* private: the firmware is of the first generation */
         bool is_memory;         /* the status has to be fetched by a command of its own */
         uint8_t phase;          /* private */
         uint8_t retries;        /* used so far */
@@ -30,7 +31,8 @@ typedef struct SwdAccess {
         uint32_t fault_address; /* after a fault in a memory access, if the firmware tells it */
 } SwdAccess;
 
-/* A command whose answer starts with a status, and may have a word at offset 4. The firmware
+/* A command whose answer starts with a status, and may have a word at offset 4; for a firmware of
+ * the first generation the one that stands for it, -EOPNOTSUPP when there is none. The firmware
  * must outlive the access. */
 void swd_access_init(SwdAccess *access, const Firmware *firmware, const Command *command);
 

@@ -206,8 +206,9 @@ END_TEST
 
 /* With V1 there is no nRST, but a core that resets its system. */
 START_TEST(reset_and_halt) {
-        static const char *const models[] = { "v1:", "v2:mode=mass,", "v2-1:", "v3:" };
-        ResetLine line = RESET_NONE;
+        static const char *const models[] = { "v1:", "v1:firmware=V1J10S4,", "v2:mode=mass,",
+                                              "v2-1:", "v3:" };
+        ResetLine line = RESET_NONE, expected = _i < 2 ? RESET_SYSTEM : RESET_NRST;
         Work work;
         Host host;
 
@@ -216,9 +217,9 @@ START_TEST(reset_and_halt) {
         work_begin(&work, &host, false);
         ck_assert_int_eq(work_enter(&work), 0);
         ck_assert_int_eq(target_link_reset(&work.link, false, &line), 0);
-        ck_assert_int_eq(line, _i == 0 ? RESET_SYSTEM : RESET_NRST);
+        ck_assert_int_eq(line, expected);
         ck_assert_int_eq(target_link_reset(&work.link, true, &line), 0);
-        ck_assert_int_eq(line, _i == 0 ? RESET_SYSTEM : RESET_NRST);
+        ck_assert_int_eq(line, expected);
         ck_assert_uint_eq(counters(&host).target.resets, 2);
         target_link_commit(&work.link);
         work_end(&work);
@@ -304,9 +305,13 @@ START_TEST(undone_when_cancelled) {
 END_TEST
 
 START_TEST(memory_of_any_alignment) {
-        static const char *const models[] = {
-                "v1:", "v2:mode=mass,firmware=V2J20S4,", "v2:mode=mass,", "v2-1:", "v3:", "v3pwr:"
-        };
+        static const char *const models[] = { "v1:",
+                                              "v1:firmware=V1J10S4,",
+                                              "v2:mode=mass,firmware=V2J20S4,",
+                                              "v2:mode=mass,",
+                                              "v2-1:",
+                                              "v3:",
+                                              "v3pwr:" };
         uint8_t out[13000], in[sizeof(out)];
         Work work;
         Host host;
@@ -478,10 +483,10 @@ int main(void) {
         tcase_add_test(tcase, hotplug_leaves_no_trace);
         tcase_add_test(tcase, protection_is_told);
         tcase_add_loop_test(tcase, caught_at_reset, 0, ELEMENTSOF(resets));
-        tcase_add_loop_test(tcase, reset_and_halt, 0, 4);
+        tcase_add_loop_test(tcase, reset_and_halt, 0, 5);
         tcase_add_test(tcase, halt_and_resume);
         tcase_add_test(tcase, undone_when_cancelled);
-        tcase_add_loop_test(tcase, memory_of_any_alignment, 0, 6);
+        tcase_add_loop_test(tcase, memory_of_any_alignment, 0, 7);
         tcase_add_test(tcase, a_target_that_waits);
         tcase_add_test(tcase, other_access_ports);
         tcase_add_loop_test(tcase, mishap_anywhere, 0, ELEMENTSOF(mishaps));
