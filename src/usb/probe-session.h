@@ -32,7 +32,7 @@
  *   -EPERM        it is in its boot loader, and may_leave_loader is false
  *   -EIO          it was told to start its application and is still in its boot loader; or the
  *                 USB transfer failed
- *   -EOPNOTSUPP   its firmware has no SWD (J = 0), is too old (V1 before J11), or has no nRST (V1)
+ *   -EOPNOTSUPP   its firmware has no SWD (J = 0) or no nRST (V1)
  *   -EREMOTEIO    the probe answers well, but reports a failure: probe_session_status() says
  *                 which; status_class() of it tells whether it is about the target
  *   -ECANCELED    cancel_fd became readable
