@@ -195,11 +195,21 @@ static int usb_wait(UsbTransport *t, UsbTransfer *transfer, Usec deadline, int r
         return error_from_transfer(transfer->libusb->status);
 }
 
+/* Whether a transfer that was cancelled had ended by itself just then: all of it has moved, or its
+ * last packet was a short one. */
+static bool usb_has_ended(const UsbTransport *t, const struct libusb_transfer *transfer) {
+        size_t done = (size_t) transfer->actual_length;
+
+        return done == (size_t) transfer->length || done % t->base.packet_size != 0;
+}
+
 /* What was submitted, to its end. */
 static int usb_finish(UsbTransport *t, UsbTransfer *transfer, Usec deadline, size_t *ret_size) {
         int r = usb_wait(t, transfer, deadline, /* reason= */ 0);
 
         *ret_size = (size_t) transfer->libusb->actual_length;
+        if (r == -ETIMEDOUT && usb_has_ended(t, transfer->libusb))
+                r = 0;
         libusb_free_transfer(transfer->libusb);
         return usb_refine(t, r);
 }
