@@ -122,9 +122,11 @@ struct {
         __type(value, GateTries);
 } refusals SEC(".maps");
 
+/* Room for some 4,000: the daemon maps it twice over, and what it misses it makes good by looking
+ * again. */
 struct {
         __uint(type, BPF_MAP_TYPE_RINGBUF);
-        __uint(max_entries, 512 * 1024);
+        __uint(max_entries, 128 * 1024);
 } events SEC(".maps");
 
 /* How many events found no room */
