@@ -9,6 +9,18 @@ if [ -z "${IN_VM-}" ]; then
         finish
 fi
 
+# The daemon's view, what the kernel said last, and whom it keeps waiting, where.
+why_late() {
+        local task
+        timeout 10 stlinkctl list 2>&1
+        timeout 10 dmesg | grep -v vhci_hcd: | tail -n 5
+        for task in /proc/[0-9]*; do
+                grep -qs '^State:.*(disk sleep)' "$task/status" || continue
+                printf '%s (%s) waits in the kernel:\n' "${task##*/}" "$(cat "$task/comm")"
+                cat "$task/stack"
+        done 2>/dev/null
+}
+
 # as_user USER CMD...: as an ordinary user, with his groups and home. USER is visitor, who has no
 # rights, or labuser, who is in group stlink.
 as_user() {
