@@ -30,7 +30,7 @@ int gate_node_bind(GateNode *node, GateTag tag) {
         if (!node->gate->backend->bind)
                 return -EOPNOTSUPP;
         if (find_tag(node, tag) >= 0)
-                return 0;
+                return node->gate->backend->bind(node, tag); /* its delegates may be others */
         tags = reallocarray(node->tags, node->n_tags + 1, sizeof(*tags));
         if (!tags)
                 return -ENOMEM;
@@ -42,6 +42,29 @@ int gate_node_bind(GateNode *node, GateTag tag) {
         return r;
 }
 
+int gate_delegate(Gate *gate, GateTag tag, GateDelegateKind kind, uint64_t id) {
+        Delegate *delegates;
+
+        if (!gate->backend->bind)
+                return -EOPNOTSUPP;
+        for (size_t i = 0; i < gate->n_delegates; i++)
+                if (gate->delegates[i].tag == tag && gate->delegates[i].kind == kind &&
+                    gate->delegates[i].id == id)
+                        return 0;
+        delegates = reallocarray(gate->delegates, gate->n_delegates + 1, sizeof(*delegates));
+        if (!delegates)
+                return -ENOMEM;
+        gate->delegates = delegates;
+        delegates[gate->n_delegates++] = (Delegate){ tag, kind, id };
+        return 0;
+}
+
+static void forget_delegates(Gate *gate, GateTag tag) {
+        for (size_t i = gate->n_delegates; i-- > 0;)
+                if (gate->delegates[i].tag == tag)
+                        gate->delegates[i] = gate->delegates[--gate->n_delegates];
+}
+
 void gate_node_unbind(GateNode *node, GateTag tag) {
         ssize_t i = find_tag(node, tag);
 
@@ -49,6 +72,8 @@ void gate_node_unbind(GateNode *node, GateTag tag) {
                 return;
         node->tags[i] = node->tags[--node->n_tags];
         node->gate->backend->unbind(node, tag);
+        if (!gate_has_tag(node->gate, tag))
+                forget_delegates(node->gate, tag);
 }
 
 bool gate_node_is_bound(const GateNode *node) {

@@ -16,11 +16,11 @@
  * for the rest of its days. */
 
 static const char *const map_names[_GATE_MAP_MAX] = {
-        [GATE_MAP_NODES] = "nodes",       [GATE_MAP_BINDINGS] = "bindings",
-        [GATE_MAP_MEMBERS] = "members",   [GATE_MAP_FILES] = "files",
-        [GATE_MAP_USAGES] = "usages",     [GATE_MAP_BUSES] = "buses",
-        [GATE_MAP_REFUSALS] = "refusals", [GATE_MAP_EVENTS] = "events",
-        [GATE_MAP_LOST] = "lost",
+        [GATE_MAP_NODES] = "nodes",   [GATE_MAP_BINDINGS] = "bindings",
+        [GATE_MAP_MEANT] = "meant",   [GATE_MAP_MEMBERS] = "members",
+        [GATE_MAP_FILES] = "files",   [GATE_MAP_USAGES] = "usages",
+        [GATE_MAP_BUSES] = "buses",   [GATE_MAP_REFUSALS] = "refusals",
+        [GATE_MAP_EVENTS] = "events", [GATE_MAP_LOST] = "lost",
 };
 
 const char *gate_map_to_string(GateMap map) {

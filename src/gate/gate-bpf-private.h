@@ -12,6 +12,7 @@
 typedef enum GateMap {
         GATE_MAP_NODES,
         GATE_MAP_BINDINGS,
+        GATE_MAP_MEANT,
         GATE_MAP_MEMBERS,
         GATE_MAP_FILES,
         GATE_MAP_USAGES,

@@ -169,7 +169,9 @@ static bool is_left_bound(const Gate *gate, GateKey key) {
 }
 
 static int set_mark(Gate *gate, GateKey key, size_t n_bindings) {
-        GateMark mark = { .n_bindings = (__u32) n_bindings };
+        /* Until all is settled there may be some that an earlier gate was told of. */
+        GateMark mark = { .n_bindings = (__u32) n_bindings,
+                          .n_delegates = (__u32) gate->n_delegates + gate->bpf->adopted };
 
         if (bpf_map_update_elem(gate->bpf->maps[GATE_MAP_NODES], &key, &mark, BPF_ANY) < 0)
                 return errno == E2BIG ? -ENOSPC : -errno;
@@ -216,12 +218,69 @@ static int add_binding(Gate *gate, GateKey key, GateTag tag) {
         return 0;
 }
 
+_Static_assert(GATE_DELEGATE_UID == GATE_MEANT_UID, "as the kernel's half knows it");
+_Static_assert(GATE_DELEGATE_CGROUP == GATE_MEANT_CGROUP, "as the kernel's half knows it");
+
+static int add_meant(Gate *gate, GateKey key, const Delegate *delegate) {
+        GateMeant who = { .node = key, .id = delegate->id, .kind = delegate->kind };
+        __u64 tag = to_kernel(delegate->tag);
+
+        if (bpf_map_update_elem(gate->bpf->maps[GATE_MAP_MEANT], &who, &tag, BPF_ANY) < 0)
+                return errno == E2BIG ? -ENOSPC : -errno;
+        return 0;
+}
+
+/* Whoever the tag was delegated to may use the node. */
+static int add_delegates(Gate *gate, GateKey key, GateTag tag) {
+        int r = 0;
+
+        for (size_t i = 0; i < gate->n_delegates && r >= 0; i++)
+                if (gate->delegates[i].tag == tag)
+                        r = add_meant(gate, key, &gate->delegates[i]);
+        return r;
+}
+
+/* Two leases may mean the same user. */
+static const Delegate *find_same(const GateNode *node, const Delegate *delegate) {
+        for (size_t i = 0; i < node->gate->n_delegates; i++) {
+                const Delegate *other = &node->gate->delegates[i];
+
+                for (size_t j = 0; j < node->n_tags; j++)
+                        if (other->tag == node->tags[j] && other->kind == delegate->kind &&
+                            other->id == delegate->id)
+                                return other;
+        }
+        return NULL;
+}
+
+/* They may no longer, but for those whom a tag means that the node is still bound to. */
+static void remove_delegates(const GateNode *node, GateTag tag) {
+        Gate *gate = node->gate;
+
+        for (size_t i = 0; i < gate->n_delegates; i++) {
+                const Delegate *delegate = &gate->delegates[i];
+                GateMeant who = { .node = node_gate_key(node),
+                                  .id = delegate->id,
+                                  .kind = delegate->kind };
+                const Delegate *other;
+
+                if (delegate->tag != tag)
+                        continue;
+                other = find_same(node, delegate);
+                if (!other || add_meant(gate, who.node, other) < 0)
+                        (void) bpf_map_delete_elem(gate->bpf->maps[GATE_MAP_MEANT], &who);
+        }
+}
+
 static int bind_node(GateNode *node, GateTag tag) {
+        GateKey key = node_gate_key(node);
         int r;
 
         if (!node->marked)
                 return -EOPNOTSUPP;
-        r = add_binding(node->gate, node_gate_key(node), tag);
+        r = add_delegates(node->gate, key, tag);
+        if (r >= 0)
+                r = add_binding(node->gate, key, tag);
         return r < 0 ? r : update_mark(node);
 }
 
@@ -230,6 +289,7 @@ static void unbind_node(GateNode *node, GateTag tag) {
 
         if (!node->marked || node->gate->left)
                 return;
+        remove_delegates(node, tag);
         (void) update_mark(node);
         (void) bpf_map_delete_elem(node->gate->bpf->maps[GATE_MAP_BINDINGS], &binding);
 }
@@ -355,24 +415,6 @@ static bool is_elsewhere(const Gate *gate, const GateBinding *binding, GateKey w
         return binding->node != which;
 }
 
-static int hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
-        GateBus value = read_bus(gate, bus);
-        __u64 now = now_usec(CLOCK_BOOTTIME) * 1000;
-        int r = 0;
-
-        /* The members of an earlier hold that is over are members no more. */
-        if (value.until <= now)
-                sweep_bindings(gate, is_elsewhere, GATE_BUS_KEY(bus));
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = add_binding(gate, GATE_BUS_KEY(bus), tags[i]);
-        if (r >= 0)
-                r = set_mark(gate, GATE_BUS_KEY(bus), 1);
-        value.until = MAX(value.until, now + span * 1000);
-        return r < 0 ? r : write_bus(gate, bus, &value);
-}
-
-/* --- what an earlier gate left ------------------------------------------------------------ */
-
 static bool is_wanted(const Gate *gate, const GateBinding *binding, GateKey which) {
         unsigned bus;
 
@@ -386,6 +428,55 @@ static bool is_wanted(const Gate *gate, const GateBinding *binding, GateKey whic
                                         return true;
         return false;
 }
+
+static bool is_meant(const Gate *gate, const GateMeant *who) {
+        GateBinding binding = { .node = who->node };
+
+        for (size_t i = 0; i < gate->n_delegates; i++) {
+                binding.tag = to_kernel(gate->delegates[i].tag);
+                if (gate->delegates[i].id == who->id && gate->delegates[i].kind == who->kind &&
+                    is_wanted(gate, &binding, 0))
+                        return true;
+        }
+        return false;
+}
+
+/* Delete those that are out of date; or with a key, all of that node. */
+static void sweep_meant(Gate *gate, GateKey which) {
+        int map = gate->bpf->maps[GATE_MAP_MEANT];
+        GateMeant key, next;
+        bool more = bpf_map_get_next_key(map, NULL, &next) == 0;
+
+        while (more) {
+                key = next;
+                more = bpf_map_get_next_key(map, &key, &next) == 0;
+                if (which ? key.node == which : !is_meant(gate, &key))
+                        (void) bpf_map_delete_elem(map, &key);
+        }
+}
+
+static int hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
+        GateBus value = read_bus(gate, bus);
+        __u64 now = now_usec(CLOCK_BOOTTIME) * 1000;
+        int r = 0;
+
+        /* The members of an earlier hold that is over are members no more. */
+        if (value.until <= now) {
+                sweep_bindings(gate, is_elsewhere, GATE_BUS_KEY(bus));
+                sweep_meant(gate, GATE_BUS_KEY(bus));
+        }
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = add_binding(gate, GATE_BUS_KEY(bus), tags[i]);
+                if (r >= 0)
+                        r = add_delegates(gate, GATE_BUS_KEY(bus), tags[i]);
+        }
+        if (r >= 0)
+                r = set_mark(gate, GATE_BUS_KEY(bus), 1);
+        value.until = MAX(value.until, now + span * 1000);
+        return r < 0 ? r : write_bus(gate, bus, &value);
+}
+
+/* --- what an earlier gate left ------------------------------------------------------------ */
 
 static bool is_watched(const Gate *gate, GateKey key) {
         unsigned bus;
@@ -416,6 +507,7 @@ static void settle(Gate *gate) {
                 if (node->marked)
                         (void) update_mark(node);
         sweep_bindings(gate, is_wanted, 0);
+        sweep_meant(gate, 0);
 }
 
 const GateBackend gate_backend_bpf = {

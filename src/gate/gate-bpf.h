@@ -11,7 +11,7 @@ typedef __u64 GateKey;
 #define GATE_KEY(type, major, minor) ((GateKey) (type) << 32 | (GateKey) (major) << 20 | (minor))
 
 /* How the maps are laid out. A gate whose maps are of another layout is not taken over. */
-#define GATE_LAYOUT 1
+#define GATE_LAYOUT 2
 
 /* A whole USB bus, in the place of a node: what is bound to it may open what is new there. */
 #define GATE_BUS_KEY(bus) ((GateKey) 0040000 << 32 | (bus)) /* S_IFDIR */
@@ -46,10 +46,19 @@ typedef struct GateBinding {
         __u64 tag;
 } GateBinding;
 
+/* Who is a member, for a node, without being marked as one; the value is the tag. */
+#define GATE_MEANT_UID    0
+#define GATE_MEANT_CGROUP 1
+typedef struct GateMeant {
+        GateKey node;
+        __u64 id;
+        __u64 kind;
+} GateMeant;
+
 /* What is kept of a node */
 typedef struct GateMark {
         __u32 n_bindings;
-        __u32 unused;
+        __u32 n_delegates; /* not 0: somebody may be a member by his user or control group */
 } GateMark;
 
 /* Who used a node, and how much */

@@ -52,6 +52,12 @@ typedef struct Refusal {
         GateRefusal told;
 } Refusal;
 
+typedef struct Delegate {
+        GateTag tag;
+        GateDelegateKind kind;
+        uint64_t id;
+} Delegate;
+
 typedef struct GateBpf GateBpf; /* gate-bpf.c */
 
 struct GateNode {
@@ -108,6 +114,9 @@ struct Gate {
         const GateStore *store; /* NULL: none */
         bool left;              /* what is in the kernel stays as it is */
         int bpf_error;          /* why there is no binding */
+
+        Delegate *delegates;
+        size_t n_delegates;
 
         GateRefused refused;
         void *refused_userdata;

@@ -83,6 +83,13 @@ struct {
         __type(value, __u32);
 } bindings SEC(".maps");
 
+struct {
+        __uint(type, BPF_MAP_TYPE_HASH);
+        __uint(max_entries, 1024);
+        __type(key, GateMeant);
+        __type(value, __u64);
+} meant SEC(".maps");
+
 /* Membership is kept with the leader of a process, for all its threads: a pidfd leads to the
  * leader, and it stays until the last thread has ended. */
 struct {
@@ -175,6 +182,27 @@ static GateMark *find_mark(struct file *file, GateKey *ret_node) {
         return bpf_map_lookup_elem(&nodes, ret_node);
 }
 
+/* How deep control groups are looked at, from the top; nobody nests them deeper. */
+#define CGROUP_DEPTH 32
+
+/* The tag under which the current process may use the node by its (real) user or by its control
+ * group; 0 for none. */
+static __u64 find_meant(GateKey node) {
+        GateMeant who = { .node = node,
+                          .id = (__u32) bpf_get_current_uid_gid(),
+                          .kind = GATE_MEANT_UID };
+        __u64 *tag = bpf_map_lookup_elem(&meant, &who);
+
+        who.kind = GATE_MEANT_CGROUP;
+        for (int level = 0; level < CGROUP_DEPTH && !tag; level++) {
+                who.id = bpf_get_current_ancestor_cgroup_id(level);
+                if (who.id == 0)
+                        break;
+                tag = bpf_map_lookup_elem(&meant, &who);
+        }
+        return tag ? *tag : 0;
+}
+
 /* Whether the current process may use the node, and in *ret_tag the lease that says so, if one
  * does. */
 static int is_allowed(GateKey node, const GateMark *mark, __u64 *ret_tag) {
@@ -198,6 +226,10 @@ static int is_allowed(GateKey node, const GateMark *mark, __u64 *ret_tag) {
                         *ret_tag = binding.tag;
                         return 1;
                 }
+        }
+        if (!ours && mark->n_delegates > 0) {
+                *ret_tag = find_meant(node);
+                return *ret_tag != 0;
         }
         return ours;
 }

@@ -149,6 +149,7 @@ Gate *gate_free(Gate *gate) {
         sd_event_unref(gate->event);
         gate_forget_refusals(gate, NULL);
         free(gate->refusals);
+        free(gate->delegates);
         free(gate->ignored);
         free(gate);
         return NULL;

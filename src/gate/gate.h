@@ -157,6 +157,15 @@ void gate_settle(Gate *gate);
 /* From now on leave everything as it is for the next gate, if there is a store. */
 void gate_leave(Gate *gate);
 
+/* Who else is a member of a lease: all processes of a user, or in a control group (its inode
+ * number) and those below it. It counts for nodes that are bound from now on, or bound again, until
+ * the lease is bound to none. -EOPNOTSUPP, -ENOMEM. */
+typedef enum GateDelegateKind {
+        GATE_DELEGATE_UID,
+        GATE_DELEGATE_CGROUP,
+} GateDelegateKind;
+_check_result_ int gate_delegate(Gate *gate, GateTag tag, GateDelegateKind kind, uint64_t id);
+
 /* Somebody was refused. */
 typedef struct GateRefusal {
         Process *process; /* NULL when it is gone by now */

@@ -197,6 +197,8 @@ static int perform(ActorDeed deed, int socket) {
                 return receive(socket);
         case ACTOR_RENAME:
                 return prctl(PR_SET_NAME, "dbus-daemon") < 0 ? errno : 0;
+        case ACTOR_BECOME_NOBODY:
+                return setuid(ACTOR_NOBODY) < 0 ? errno : 0;
         case ACTOR_OPEN_OFTEN:
                 return open_often();
         case ACTOR_TRY_OFTEN:

@@ -6,7 +6,8 @@
 /* Processes that do to a node what a gate is to see or to refuse. Each is there, with a second
  * thread and a child of its own, from its start on, and dies with the test. */
 
-#define ACTOR_OFTEN 20000
+#define ACTOR_OFTEN  20000
+#define ACTOR_NOBODY 65534
 
 typedef enum ActorDeed {
         ACTOR_OPEN,           /* open the node, and keep the descriptor */
@@ -20,6 +21,7 @@ typedef enum ActorDeed {
         ACTOR_SEND,           /* send the descriptor to the test */
         ACTOR_RECEIVE,        /* receive one from the test */
         ACTOR_RENAME,         /* be called dbus-daemon */
+        ACTOR_BECOME_NOBODY,  /* be user ACTOR_NOBODY, if it was root */
         ACTOR_OPEN_OFTEN,     /* open and close it 6,000 times */
         ACTOR_TRY_OFTEN,      /* try to open it ACTOR_OFTEN times, whatever comes of it */
 } ActorDeed;

@@ -304,6 +304,111 @@ START_TEST(a_flood_of_refusals_is_counted) {
 }
 END_TEST
 
+/* Put a process into a control group two below one of ours, of which this is the number. */
+static uint64_t put_below(const char *top, pid_t pid) {
+        char path[128];
+        struct stat st;
+        FILE *file;
+
+        ck_assert_int_eq(mkdir(top, 0755), 0);
+        ck_assert_int_eq(stat(top, &st), 0);
+        (void) snprintf(path, sizeof(path), "%s/below", top);
+        ck_assert_int_eq(mkdir(path, 0755), 0);
+        (void) snprintf(path, sizeof(path), "%s/below/cgroup.procs", top);
+        file = fopen(path, "we");
+        ck_assert_ptr_nonnull(file);
+        fprintf(file, "%d", (int) pid);
+        ck_assert_int_eq(fclose(file), 0);
+        return st.st_ino;
+}
+
+/* What the test does to these is not for ordinary users. */
+static bool skip_delegates(void) {
+        if (getuid() == 0)
+                return false;
+        printf("SKIP: delegates: only root can make users and control groups\n");
+        return true;
+}
+
+static void delegate(GateTag tag, GateDelegateKind kind, uint64_t id) {
+        ck_assert_int_eq(gate_delegate(gate, tag, kind, id), 0);
+        ck_assert_int_eq(gate_node_bind(node, tag), 0);
+}
+
+START_TEST(a_control_group_is_a_member) {
+        char top[64], below[80];
+        uint64_t cgroup;
+
+        if (skip_delegates())
+                return;
+        (void) snprintf(top, sizeof(top), "/sys/fs/cgroup/test-gate-%d", (int) getpid());
+        (void) snprintf(below, sizeof(below), "%s/below", top);
+        cgroup = put_below(top, stranger.pid);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+
+        delegate(8, GATE_DELEGATE_CGROUP, cgroup);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE_IN_THREAD), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_NEW_CHILD_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        gate_node_unbind(node, 8);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_USE), 0);
+
+        /* Another lease, which was delegated to nobody */
+        delegate(8, GATE_DELEGATE_CGROUP, cgroup);
+        gate_node_unbind(node, 8);
+        gate_node_unbind(node, 7);
+        bind_to(9, &holder);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+        actor_end(&stranger);
+        for (int i = 0; i < 100 && rmdir(below) < 0; i++)
+                (void) usleep(50000);
+        ck_assert_int_eq(rmdir(top), 0);
+}
+END_TEST
+
+START_TEST(a_user_is_a_member) {
+        if (skip_delegates())
+                return;
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_BECOME_NOBODY), 0);
+        bind_to(7, &holder);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), EBUSY);
+        delegate(8, GATE_DELEGATE_UID, ACTOR_NOBODY);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_USE), EBUSY);
+        /* When two mean him, one is enough, whichever that is. */
+        delegate(9, GATE_DELEGATE_UID, ACTOR_NOBODY);
+        gate_node_unbind(node, 9);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+        delegate(9, GATE_DELEGATE_UID, ACTOR_NOBODY);
+        gate_node_unbind(node, 8);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+        gate_node_unbind(node, 9);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), EBUSY);
+}
+END_TEST
+
+/* With a tag of its own a process is a member until that tag is gone, with all that it started. */
+START_TEST(a_process_is_a_member_for_a_while) {
+        ck_assert_int_eq(actor_do(&stranger, ACTOR_OPEN), 0);
+        bind_to(7, &holder);
+        check_all(&stranger, EBUSY, EBUSY);
+        bind_to(8, &stranger);
+        check_all(&stranger, 0, 0);
+        gate_node_unbind(node, 8);
+        check_all(&stranger, EBUSY, EBUSY);
+        ck_assert_int_eq(actor_do(&holder, ACTOR_OPEN), 0);
+        check_all(&holder, 0, 0);
+}
+END_TEST
+
 #define A_BUS    63
 #define A_DEVICE 100
 
@@ -411,6 +516,9 @@ int main(void) {
         tcase_add_test(tests, without_the_gate_everything_is_open);
         tcase_add_test(tests, a_loader_that_is_killed_leaves_it_open);
         tcase_add_test(tests, a_flood_of_refusals_is_counted);
+        tcase_add_test(tests, a_control_group_is_a_member);
+        tcase_add_test(tests, a_user_is_a_member);
+        tcase_add_test(tests, a_process_is_a_member_for_a_while);
         tcase_add_test(tests, what_is_new_on_a_bus_is_held_back);
         tcase_add_test(tests, what_cannot_be_bound_says_so);
         suite_add_tcase(suite, tests);

@@ -151,6 +151,38 @@ START_TEST(a_stop_opens_it) {
 }
 END_TEST
 
+/* Those whom the lease was delegated to are let through all along, if they are told again. */
+START_TEST(delegates_are_kept) {
+        if (getuid() != 0) {
+                printf("SKIP: delegates: only root can become another user\n");
+                return;
+        }
+        start_with_store();
+        gate_node_unbind(node, 7);
+        ck_assert_int_eq(actor_do(&other, ACTOR_OPEN), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_BECOME_NOBODY), 0);
+        ck_assert_int_eq(gate_delegate(gate, 8, GATE_DELEGATE_UID, ACTOR_NOBODY), 0);
+        ck_assert_int_eq(gate_node_bind(node, 8), 0);
+        ck_assert_int_eq(gate_node_bind(node, 7), 0);
+        ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+        for (int i = 0; i < 2; i++) {
+                gate_leave(gate);
+                restart(/* with_node= */ true, /* bound= */ false);
+                ck_assert_int_eq(actor_do(&other, ACTOR_USE), 0);
+                if (i == 0) {
+                        ck_assert_int_eq(gate_delegate(gate, 8, GATE_DELEGATE_UID, ACTOR_NOBODY),
+                                         0);
+                        ck_assert_int_eq(gate_node_bind(node, 8), 0);
+                }
+                ck_assert_int_eq(gate_node_bind(node, 7), 0);
+                gate_settle(gate);
+                ck_assert_int_eq(actor_do(&other, ACTOR_USE), i == 0 ? 0 : EBUSY);
+                ck_assert_int_eq(actor_do(&holder, ACTOR_USE), 0);
+        }
+        store_drop();
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("gate-restart");
         TCase *tests = tcase_create("restart");
@@ -161,6 +193,7 @@ int main(void) {
         tcase_add_test(tests, what_is_not_bound_again_is_open);
         tcase_add_test(tests, a_node_that_is_gone_meanwhile_is_open);
         tcase_add_test(tests, a_stop_opens_it);
+        tcase_add_test(tests, delegates_are_kept);
         suite_add_tcase(suite, tests);
         return run_gate_bpf_suite(suite);
 }
