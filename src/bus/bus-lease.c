@@ -130,6 +130,21 @@ static int get_parts(sd_bus *connection, const char *path, const char *interface
         return sd_bus_message_close_container(reply);
 }
 
+static int get_delegates(sd_bus *connection, const char *path, const char *interface,
+                         const char *property, sd_bus_message *reply, void *userdata,
+                         sd_bus_error *error) {
+        const LeaseView *view = userdata;
+        const Bus *bus = view->bus;
+        const char *who;
+        int r;
+
+        (void) connection, (void) path, (void) interface, (void) property, (void) error;
+        r = sd_bus_message_open_container(reply, 'a', "s");
+        for (size_t i = 0; r >= 0 && (who = bus->ops->delegate_at(bus->userdata, view->id, i)); i++)
+                r = sd_bus_message_append(reply, "s", who);
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 typedef int (*LeaseOperation)(void *userdata, LeaseId id, const BusCaller *caller,
                               sd_bus_message *message, sd_bus_error *error);
 
@@ -166,22 +181,42 @@ static int method_open(sd_bus_message *message, void *userdata, sd_bus_error *er
         return call(view->bus, view->bus->ops->open, view->id, message, error);
 }
 
-static int method_recover(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        LeaseView *view = userdata;
-        Bus *bus = view->bus;
-        LeaseId id = view->id;
+typedef int (*WordOperation)(void *userdata, LeaseId id, const char *word, const BusCaller *caller,
+                             sd_bus_message *message, sd_bus_error *error);
+
+/* The same of methods that take one word. */
+static int call_with_word(Bus *bus, WordOperation operation, LeaseId id, sd_bus_message *message,
+                          sd_bus_error *error) {
         BusCaller caller;
-        const char *step;
+        const char *word;
         int r;
 
-        r = sd_bus_message_read(message, "s", &step);
+        r = sd_bus_message_read(message, "s", &word);
         if (r >= 0)
                 r = bus_options_read(message, NULL, 0, NULL, error);
         if (r >= 0)
-                r = bus_caller_read(view->bus, message, &caller, error);
+                r = bus_caller_read(bus, message, &caller, error);
         if (r >= 0)
-                r = bus->ops->recover(bus->userdata, id, step, &caller, message, error);
+                r = operation(bus->userdata, id, word, &caller, message, error);
         return r < 0 ? r : 1;
+}
+
+static int method_recover(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call_with_word(view->bus, view->bus->ops->recover, view->id, message, error);
+}
+
+static int method_delegate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call_with_word(view->bus, view->bus->ops->delegate, view->id, message, error);
+}
+
+static int method_withdraw(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        LeaseView *view = userdata;
+
+        return call_with_word(view->bus, view->bus->ops->withdraw, view->id, message, error);
 }
 
 static int read_reason(sd_bus_message *message, void *options, sd_bus_error *error) {
@@ -268,6 +303,7 @@ const sd_bus_vtable bus_lease_vtable[] = {
         SD_BUS_PROPERTY("AskedBy", "s", NULL, AT(asked_by), CHANGES),
         SD_BUS_PROPERTY("AskedReason", "s", NULL, AT(asked_reason), CHANGES),
         SD_BUS_PROPERTY("Deadline", "t", NULL, AT(deadline), CHANGES),
+        SD_BUS_PROPERTY("Delegates", "as", get_delegates, 0, CHANGES),
         SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
                                 method_release, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Ask", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_ask,
@@ -278,6 +314,10 @@ const sd_bus_vtable bus_lease_vtable[] = {
                                 method_renew, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Open", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", node),
                                 method_open, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Delegate", SD_BUS_ARGS("s", who, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_delegate, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Withdraw", SD_BUS_ARGS("s", who, "a{sv}", options),
+                                SD_BUS_NO_RESULT, method_withdraw, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("s", step, "a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", outcome), method_recover,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

@@ -238,6 +238,24 @@ static int read_waiting(sd_bus_message *message, void *options, sd_bus_error *er
         return 0;
 }
 
+static int read_delegates(sd_bus_message *message, void *options, sd_bus_error *error) {
+        AcquireOptions *o = options;
+        const char *who;
+        int r;
+
+        r = sd_bus_message_enter_container(message, 'a', "s");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(message, "s", &who)) > 0) {
+                if (o->n_delegates == LEASE_DELEGATES_MAX)
+                        return bus_error_setf(error, EDQUOT,
+                                              "A lease can be delegated to %d others at most",
+                                              LEASE_DELEGATES_MAX);
+                o->delegates[o->n_delegates++] = who;
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static int read_form(sd_bus_message *message, void *options, sd_bus_error *error) {
         AcquireOptions *o = options;
         const char *name;
@@ -270,10 +288,10 @@ static const BusOption acquire_options[] = {
         { "wait", "t", read_wait },       { "reason", "s", read_reason },
         { "kind", "s", read_kind },       { "parts", "as", read_parts },
         { "limit", "t", read_limit },     { "waiting", "s", read_waiting },
-        { "recover", "b", read_recover }, { "form", "s", read_form },
-        { "pid", "u", read_pid },
+        { "recover", "b", read_recover }, { "delegates", "as", read_delegates },
+        { "form", "s", read_form },       { "pid", "u", read_pid },
 };
-#define N_FD_OPTIONS 7 /* the first ones, which a lease with an fd has */
+#define N_FD_OPTIONS 8 /* the first ones, which a lease with an fd has */
 
 static int acquire(sd_bus_message *message, ProbeView *view, LeaseForm form, sd_bus_error *error) {
         size_t n_options = form == LEASE_FORM_FD ? N_FD_OPTIONS : ELEMENTSOF(acquire_options);

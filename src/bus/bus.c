@@ -27,9 +27,10 @@ static const char *const probe_names[] = {
 };
 
 /* By bit: BusLeaseProperty. */
-static const char *const lease_names[] = { "Probe",   "State",   "Position",    "Granted",
-                                           "Expires", "AskedBy", "AskedReason", "Deadline" };
-#define LEASE_ASKED_NAMES (7u * BUS_LEASE_PROPERTY_ASKED) /* the last three */
+static const char *const lease_names[] = { "Probe",       "State",    "Position",
+                                           "Granted",     "Expires",  "AskedBy",
+                                           "AskedReason", "Deadline", "Delegates" };
+#define LEASE_ASKED_NAMES (7u * BUS_LEASE_PROPERTY_ASKED) /* three in a row */
 
 #define NAMES_MAX (ELEMENTSOF(probe_names) + 1)
 

@@ -34,6 +34,7 @@ typedef enum BusLeaseProperty {
         BUS_LEASE_PROPERTY_GRANTED = 1 << 3,
         BUS_LEASE_PROPERTY_EXPIRES = 1 << 4,
         BUS_LEASE_PROPERTY_ASKED = 1 << 5, /* AskedBy, AskedReason, Deadline */
+        BUS_LEASE_PROPERTY_DELEGATES = 1 << 8,
 } BusLeaseProperty;
 void bus_probe_changed(Bus *bus, const char *id, unsigned properties);
 void bus_lease_changed(Bus *bus, LeaseId id, unsigned properties);

@@ -19,6 +19,8 @@
 
 #define OBSTACLE_MAX     1024
 #define LEASE_REASON_MAX 256 /* bytes, without the NUL */
+/* To how many others a lease may be delegated */
+#define LEASE_DELEGATES_MAX 8
 
 /* One program that has a probe's node open, or the device of another part. */
 typedef struct BusHolder {
@@ -54,7 +56,9 @@ typedef struct AcquireOptions {
         bool recover;      /* the caller knows that the probe may not answer */
         bool answer_early; /* answer also while the request waits */
         LeaseForm form;
-        pid_t pid; /* with LEASE_FORM_PROCESS; 0: the caller */
+        pid_t pid;                                  /* with LEASE_FORM_PROCESS; 0: the caller */
+        const char *delegates[LEASE_DELEGATES_MAX]; /* as Lease.Delegate takes them */
+        size_t n_delegates;
 } AcquireOptions;
 
 /* Taking a lease back */
@@ -108,6 +112,8 @@ typedef struct BusOps {
         /* Walk the leases of a probe, holders first, from 0 to 0. */
         LeaseId (*lease_next)(void *userdata, const Probe *probe, LeaseId previous);
         bool (*lease_find)(void *userdata, LeaseId id, BusLease *ret);
+        /* The index-th of those whom it is delegated to; NULL at the end. */
+        const char *(*delegate_at)(void *userdata, LeaseId id, size_t index);
 
         /* Walk the conflicts of a probe by number, from 0 to NULL, and say one in a sentence. */
         const Conflict *(*conflict_next)(void *userdata, const Probe *probe, uint64_t previous);
@@ -134,6 +140,10 @@ typedef struct BusOps {
                           const BusCaller *caller, sd_bus_message *message, sd_bus_error *error);
         int (*renew)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                      sd_bus_error *error);
+        int (*delegate)(void *userdata, LeaseId id, const char *who, const BusCaller *caller,
+                        sd_bus_message *message, sd_bus_error *error);
+        int (*withdraw)(void *userdata, LeaseId id, const char *who, const BusCaller *caller,
+                        sd_bus_message *message, sd_bus_error *error);
         int (*recover)(void *userdata, LeaseId id, const char *step, const BusCaller *caller,
                        sd_bus_message *message, sd_bus_error *error);
         int (*open)(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,

@@ -42,17 +42,21 @@ static void log_not_binding(int error) {
 /* A probe that re-enumerates comes back under another number, as a node that nobody has bound yet.
  * What is new on its bus is kept from strangers until it is there. */
 #define AWAY_HOLD (5 * USEC_PER_SEC)
-#define TAGS_MAX  16
+#define TAGS_MAX  64
 
-/* The leases that bind a probe's debug interface; returns how many. */
+/* The leases that bind a probe's debug interface, with those whom they are delegated to; returns
+ * how many. */
 static size_t list_tags(const ProbeEntry *entry, GateTag tags[static TAGS_MAX]) {
         const LeaseTable *leases = entry->manager->leases;
         const Lease *lease = NULL;
         size_t n = 0;
 
-        while (n < TAGS_MAX && (lease = lease_next(leases, entry->number, lease)))
-                if (lease->state != LEASE_WAITING && lease->parts & PROBE_PART_DEBUG)
-                        tags[n++] = lease->id;
+        while ((lease = lease_next(leases, entry->number, lease))) {
+                const LeaseEntry *holder = lease_entry_get(entry->manager, lease->id);
+
+                if (holder && lease->state != LEASE_WAITING && lease->parts & PROBE_PART_DEBUG)
+                        n += lease_entry_list_tags(holder, tags + n, TAGS_MAX - n);
+        }
         return n;
 }
 
@@ -99,6 +103,13 @@ void manager_hold_buses(Manager *manager) {
 
 /* --- refusals ----------------------------------------------------------------------------- */
 
+static bool is_meant_by_now(ProbeEntry *probe, const Process *process) {
+        LIST_FOREACH(&probe->manager->lease_entries, LeaseEntry, entry, link)
+                if (entry->probe == probe->number && lease_entry_follow_unit(entry, process))
+                        return true;
+        return false;
+}
+
 static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdata) {
         Manager *manager = userdata;
         ProbeEntry *entry = node ? gate_node_userdata(node) : find_away(manager, refusal->bus);
@@ -109,7 +120,7 @@ static void on_refused(GateNode *node, const GateRefusal *refusal, void *userdat
         ConflictParty *wanted = &conflict.wanted;
         _cleanup_free_ char *user = NULL;
 
-        if (!probe)
+        if (!probe || (refusal->process && is_meant_by_now(entry, refusal->process)))
                 return;
         if (refusal->process)
                 conflict_party_set_process(wanted, refusal->process);
@@ -157,8 +168,10 @@ void lease_entry_arm(LeaseEntry *entry) {
 void lease_entry_disarm(LeaseEntry *entry) {
         ProbeEntry *probe = probe_entry_get(entry->manager, entry->probe);
 
-        if (probe)
-                probe_entry_unbind(probe, entry->id);
+        if (!probe)
+                return;
+        lease_entry_unbind_delegates(entry);
+        probe_entry_unbind(probe, entry->id);
 }
 
 /* A lease that nobody holds */

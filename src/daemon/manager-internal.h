@@ -6,6 +6,7 @@
 #include "core/conflict.h"
 #include "core/lease.h"
 #include "core/probe.h"
+#include "daemon/delegate.h"
 #include "daemon/history.h"
 #include "daemon/job.h"
 #include "daemon/lease-fd.h"
@@ -100,6 +101,7 @@ typedef struct LeaseEntry {
         Manager *manager;
         uint32_t probe;
         char *user, *command, *reason;
+        Delegates delegates;
         Process *owner;   /* NULL when the bus does not know his process */
         char *owner_name; /* unique name on the bus; empty when it was another bus */
         LeaseForm form;
@@ -162,7 +164,7 @@ void manager_on_holders(GateNode *node, void *userdata);
 void probe_entry_watch_parts(ProbeEntry *entry, const Probe *probe); /* NULL: none */
 bool probe_entry_part_holder(const ProbeEntry *entry, size_t index, BusHolder *ret);
 void probe_entry_bind(ProbeEntry *entry, LeaseEntry *lease, unsigned parts);
-void probe_entry_unbind(ProbeEntry *entry, LeaseId lease);
+void probe_entry_unbind(ProbeEntry *entry, GateTag tag);
 
 /* manager-lease.c */
 LeaseEntry *lease_entry_get(Manager *manager, LeaseId id);
@@ -197,6 +199,19 @@ bool lease_entry_clear(LeaseEntry *entry);
 /* Whether a program that works under the lease has the debug interface claimed. */
 bool lease_entry_has_claim(const LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
+
+/* manager-delegate.c: who else works under a lease. */
+int lease_entry_delegate(LeaseEntry *entry, const char *who, sd_bus_error *error);
+void lease_entry_bind_delegates(LeaseEntry *entry, GateNode *node);
+void lease_entry_unbind_delegates(LeaseEntry *entry);
+size_t lease_entry_list_tags(const LeaseEntry *entry, GateTag *tags, size_t max);
+/* Whether a process that was refused is of a unit that was started since the gate was told of it.
+ * If so the gate is told anew. */
+bool lease_entry_follow_unit(LeaseEntry *entry, const Process *process);
+int manager_delegate(void *userdata, LeaseId id, const char *who, const BusCaller *caller,
+                     sd_bus_message *message, sd_bus_error *error);
+int manager_withdraw(void *userdata, LeaseId id, const char *who, const BusCaller *caller,
+                     sd_bus_message *message, sd_bus_error *error);
 
 /* manager-history.c: the journal of use. */
 int manager_start_history(Manager *manager);
@@ -251,6 +266,9 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
 int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                   sd_bus_error *error);
 bool manager_owns(const LeaseEntry *entry, const Lease *lease, const BusCaller *caller);
+/* The lease if the caller owns it, else a negative errno with error filled in. */
+int manager_find_own(Manager *manager, LeaseId id, const BusCaller *caller, sd_bus_error *error,
+                     LeaseEntry **ret_entry, const Lease **ret_lease);
 /* Whether the caller owns this lease, it is held, and for the debug interface. */
 int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *caller,
                               sd_bus_error *error);

@@ -60,6 +60,7 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
         free(entry->user);
         free(entry->command);
         free(entry->reason);
+        delegates_done(&entry->delegates);
         free(entry->asked_by);
         free(entry->asked_reason);
         returning_free(entry->returning);

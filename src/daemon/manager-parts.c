@@ -96,7 +96,14 @@ static int bind_node(LeaseEntry *lease, GateNode *node) {
         if (!lease->owner)
                 return -ESRCH;
         r = gate_admit(lease->manager->gate, lease->id, lease->owner);
-        return r < 0 ? r : gate_node_bind(node, lease->id);
+        if (r < 0)
+                return r;
+        /* First, so that none of them is refused in between. */
+        lease_entry_bind_delegates(lease, node);
+        r = gate_node_bind(node, lease->id);
+        if (r < 0)
+                lease_entry_unbind_delegates(lease); /* or else its owner is refused himself */
+        return r;
 }
 
 void probe_entry_bind(ProbeEntry *entry, LeaseEntry *lease, unsigned parts) {
@@ -111,10 +118,10 @@ void probe_entry_bind(ProbeEntry *entry, LeaseEntry *lease, unsigned parts) {
                             lease->user, lease->command);
 }
 
-void probe_entry_unbind(ProbeEntry *entry, LeaseId lease) {
+void probe_entry_unbind(ProbeEntry *entry, GateTag tag) {
         if (entry->node)
-                gate_node_unbind(entry->node, lease);
+                gate_node_unbind(entry->node, tag);
         for (size_t i = 0; i < entry->n_parts; i++)
                 if (entry->parts[i].node)
-                        gate_node_unbind(entry->parts[i].node, lease);
+                        gate_node_unbind(entry->parts[i].node, tag);
 }

@@ -48,7 +48,7 @@ static ProbeEntry *probe_entry_ensure(Manager *manager, uint32_t number) {
 
 /* --- who uses it -------------------------------------------------------------------------- */
 
-/* The held lease whose owner a process descends from; 0 for none. */
+/* The held lease whose owner a process descends from, or that is delegated to it; 0 for none. */
 static LeaseId find_lease_of(ProbeEntry *entry, const Process *process) {
         Manager *manager = entry->manager;
         const Lease *lease = NULL;
@@ -56,8 +56,9 @@ static LeaseId find_lease_of(ProbeEntry *entry, const Process *process) {
         while ((lease = lease_next(manager->leases, entry->number, lease))) {
                 const LeaseEntry *holder = lease_entry_get(manager, lease->id);
 
-                if (lease->state != LEASE_WAITING && holder && !holder->ending && holder->owner &&
-                    process_descends_from(process, holder->owner))
+                if (lease->state != LEASE_WAITING && holder && !holder->ending &&
+                    ((holder->owner && process_descends_from(process, holder->owner)) ||
+                     delegates_match(&holder->delegates, process)))
                         return lease->id;
         }
         return 0;

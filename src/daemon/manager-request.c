@@ -57,6 +57,8 @@ static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions 
         entry->request = sd_bus_message_ref(message);
         entry->reason = strdup(options->reason);
         r = entry->reason ? lease_entry_bind(entry, options, caller, error) : -ENOMEM;
+        for (size_t i = 0; r >= 0 && i < options->n_delegates; i++)
+                r = lease_entry_delegate(entry, options->delegates[i], error);
         if (r < 0) {
                 lease_entry_free(entry);
                 return r;
@@ -167,9 +169,8 @@ static int refuse_stranger(const LeaseEntry *entry, sd_bus_error *error) {
                               entry->command, entry->owner ? (int) entry->owner->pid : 0);
 }
 
-int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
-                    sd_bus_error *error) {
-        Manager *manager = userdata;
+int manager_find_own(Manager *manager, LeaseId id, const BusCaller *caller, sd_bus_error *error,
+                     LeaseEntry **ret_entry, const Lease **ret_lease) {
         LeaseEntry *entry = lease_entry_get(manager, id);
         const Lease *lease = lease_get(manager->leases, id);
 
@@ -177,6 +178,21 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
                 return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
         if (!manager_owns(entry, lease, caller))
                 return refuse_stranger(entry, error);
+        *ret_entry = entry;
+        *ret_lease = lease;
+        return 0;
+}
+
+int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
+                    sd_bus_error *error) {
+        Manager *manager = userdata;
+        const Lease *lease;
+        LeaseEntry *entry;
+        int r;
+
+        r = manager_find_own(manager, id, caller, error, &entry, &lease);
+        if (r < 0)
+                return r;
         entry->release = sd_bus_message_ref(message);
         lease_entry_end(entry,
                         lease->state == LEASE_WAITING ? LEASE_END_CANCELLED : LEASE_END_RELEASED);
@@ -186,14 +202,13 @@ int manager_release(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_
 int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_message *message,
                   sd_bus_error *error) {
         Manager *manager = userdata;
-        LeaseEntry *entry = lease_entry_get(manager, id);
-        const Lease *lease = lease_get(manager->leases, id);
+        const Lease *lease;
+        LeaseEntry *entry;
         int r;
 
-        if (!entry || !lease)
-                return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!manager_owns(entry, lease, caller))
-                return refuse_stranger(entry, error);
+        r = manager_find_own(manager, id, caller, error, &entry, &lease);
+        if (r < 0)
+                return r;
         if (lease->state == LEASE_WAITING)
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
         r = lease_renew(manager->leases, id, now_usec(CLOCK_MONOTONIC));
@@ -207,13 +222,13 @@ int manager_renew(void *userdata, LeaseId id, const BusCaller *caller, sd_bus_me
 
 int manager_check_debug_lease(Manager *manager, LeaseId id, const BusCaller *caller,
                               sd_bus_error *error) {
-        const LeaseEntry *entry = lease_entry_get(manager, id);
-        const Lease *lease = lease_get(manager->leases, id);
+        const Lease *lease;
+        LeaseEntry *entry;
+        int r;
 
-        if (!entry || !lease)
-                return bus_error_setf(error, EOWNERDEAD, "The lease has ended");
-        if (!manager_owns(entry, lease, caller))
-                return refuse_stranger(entry, error);
+        r = manager_find_own(manager, id, caller, error, &entry, &lease);
+        if (r < 0)
+                return r;
         if (lease->state == LEASE_WAITING)
                 return bus_error_setf(error, ENOLCK, "The lease still waits in the queue");
         if (!(lease->parts & PROBE_PART_DEBUG))

@@ -23,6 +23,8 @@ Returning *returning_free(Returning *returning) {
 /* --- saving ------------------------------------------------------------------------------- */
 
 static int put(LeaseEntry *entry, const Lease *lease, const char *serial, const char *port) {
+        _cleanup_free_ char *delegates = NULL;
+        int r = delegates_save(&entry->delegates, &delegates);
         const StateLease record = {
                 .lease = *lease,
                 .form = entry->form,
@@ -36,10 +38,10 @@ static int put(LeaseEntry *entry, const Lease *lease, const char *serial, const 
                 .user = entry->user,
                 .command = entry->command,
                 .reason = entry->reason,
-                .delegates = "",
+                .delegates = delegates,
         };
 
-        return state_put(entry->manager->state, &record);
+        return r < 0 ? r : state_put(entry->manager->state, &record);
 }
 
 /* A request whose caller still waits for an answer gets an error from the bus when we go; he asks
@@ -130,6 +132,8 @@ static int fill_entry(LeaseEntry *entry, const StateLease *record, bool same_bus
                 r = copy(record->command, &entry->command);
         if (r >= 0)
                 r = copy(record->reason, &entry->reason);
+        if (r >= 0)
+                r = delegates_load(&entry->delegates, record->delegates);
         return r;
 }
 

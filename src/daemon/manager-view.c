@@ -91,6 +91,12 @@ static bool view_lease_find(void *userdata, LeaseId id, BusLease *ret) {
         return true;
 }
 
+static const char *view_delegate_at(void *userdata, LeaseId id, size_t index) {
+        const LeaseEntry *entry = lease_entry_get(userdata, id);
+
+        return entry && index < entry->delegates.n ? entry->delegates.items[index].who : NULL;
+}
+
 static const Conflict *view_conflict_next(void *userdata, const Probe *probe, uint64_t previous) {
         return conflict_next(((Manager *) userdata)->conflicts, probe->number, previous);
 }
@@ -112,6 +118,7 @@ const BusOps manager_ops = {
         .holder_detail = view_holder_detail,
         .lease_next = view_lease_next,
         .lease_find = view_lease_find,
+        .delegate_at = view_delegate_at,
         .conflict_next = view_conflict_next,
         .conflict_text = view_conflict_text,
         .allow = manager_allow,
@@ -122,6 +129,8 @@ const BusOps manager_ops = {
         .end_holder = manager_end_holder,
         .renew = manager_renew,
         .open = manager_open,
+        .delegate = manager_delegate,
+        .withdraw = manager_withdraw,
         .recover = manager_recover,
         .obstacle = manager_obstacle,
 };

@@ -108,6 +108,11 @@ int gate_admit(Gate *gate, GateTag tag, const Process *process) {
         return -EOPNOTSUPP;
 }
 
+int gate_delegate(Gate *gate, GateTag tag, GateDelegateKind kind, uint64_t id) {
+        (void) gate, (void) tag, (void) kind, (void) id;
+        return -EOPNOTSUPP;
+}
+
 int gate_hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
         (void) gate, (void) bus, (void) span, (void) tags, (void) n;
         return -EOPNOTSUPP;
@@ -535,12 +540,14 @@ void client_acquire_bound(Client *client, const char *probe, Answer *answer, con
         va_end(args);
 }
 
-void client_lease(Client *client, const char *path, const char *method, Answer *answer) {
+void client_lease_word(Client *client, const char *path, const char *method, const char *word,
+                       Answer *answer) {
         sd_bus_message *message = NULL;
 
         ck_assert_int_ge(sd_bus_message_new_method_call(client->bus, &message, STLINKD_BUS_NAME,
                                                         path, STLINKD_LEASE_INTERFACE, method),
                          0);
+        ck_assert(!word || sd_bus_message_append(message, "s", word) >= 0);
         ck_assert_int_ge(sd_bus_message_append(message, "a{sv}", 0), 0);
         client_send(client, message, answer);
 }
@@ -553,26 +560,25 @@ typedef struct Value {
 
 static int on_value(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Value *value = userdata;
-        const char *text = "";
-        char digits[24] = "";
-        uint64_t number;
-        uint32_t small;
+        uint64_t number = 0;
+        uint32_t small = 0;
+        const char *word;
+        size_t used = 0;
 
         (void) error;
-        if (!sd_bus_message_is_method_error(message, NULL)) {
-                ck_assert_int_ge(sd_bus_message_enter_container(message, 'v', NULL), 0);
-                if (sd_bus_message_read(message, "t", &number) >= 0)
-                        (void) snprintf(digits, sizeof(digits), "%" PRIu64, number);
-                else if (sd_bus_message_read(message, "u", &small) >= 0)
-                        (void) snprintf(digits, sizeof(digits), "%" PRIu32, small);
-                if (digits[0]) {
-                        text = digits;
-                } else {
-                        ck_assert_int_ge(sd_bus_message_read(message, "s", &text), 0);
-                }
-        }
-        (void) snprintf(value->buffer, value->size, "%s", text);
+        *value->buffer = 0;
         value->done = true;
+        if (sd_bus_message_is_method_error(message, NULL))
+                return 0;
+        ck_assert_int_ge(sd_bus_message_enter_container(message, 'v', NULL), 0);
+        if (sd_bus_message_read(message, "t", &number) >= 0 ||
+            sd_bus_message_read(message, "u", &small) >= 0)
+                used = (size_t) snprintf(value->buffer, value->size, "%" PRIu64, number + small);
+        else
+                (void) sd_bus_message_enter_container(message, 'a', "s");
+        while (sd_bus_message_read(message, "s", &word) > 0)
+                used += (size_t) snprintf(value->buffer + used, value->size - used, "%s%s",
+                                          used > 0 ? " " : "", word);
         return 0;
 }
 

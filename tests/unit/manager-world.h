@@ -71,10 +71,14 @@ void client_acquire(Client *client, const char *probe, Answer *answer, const cha
 /* The same with AcquireBound. */
 void client_acquire_bound(Client *client, const char *probe, Answer *answer, const char *option,
                           ...);
-/* A method of a lease. */
-void client_lease(Client *client, const char *path, const char *method, Answer *answer);
+/* A method of a lease; the second of those that take a word first. */
+#define client_lease(client, path, method, answer) \
+        client_lease_word(client, path, method, NULL, answer)
+void client_lease_word(Client *client, const char *path, const char *method, const char *word,
+                       Answer *answer);
 
-/* A property, a string or a number, as anybody sees it now; "" when there is no such object. */
+/* A property, a string, a number or strings with spaces between them, as anybody sees it now; ""
+ * when there is no such object. */
 void client_get(Client *client, const char *path, const char *interface, const char *property,
                 char *buffer, size_t size);
 
