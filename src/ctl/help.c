@@ -24,6 +24,7 @@ static const Line lines[] = {
         { "run [--] COMMAND...", "Run a command while no other may use the probe" },
         { "lock [PROBE]", "Take a lease for the shell, until it ends or unlocks" },
         { "unlock [PROBE|LEASE]", "Give such a lease back" },
+        { "delegate [LEASE] WHO...", "Let others work under such a lease, too" },
         { "renew [PROBE|LEASE]", "Start its time limit anew" },
         { "release [PROBE]", "Give it back, or get it back from somebody" },
 
@@ -59,6 +60,9 @@ static const Line lines[] = {
         { "   --wait[=TIME]", "Wait for it, at most so long (run, connect, lock)" },
         { "   --reason=TEXT", "Tell others what you use it for (run, connect, lock)" },
         { "   --with=PARTS", "Its serial port and disk too: vcp,msd (run, lock)" },
+        { "   --delegate=WHO", "Let others work under it: uid:1000, unit:ci.service," },
+        { "", "cgroup:/PATH, pid:PID (run, lock)" },
+        { "   --withdraw", "Let them no longer (delegate)" },
         { "   --until=tree|main", "Keep the lease until all that COMMAND started has" },
         { "", "ended (tree, the default), or COMMAND itself (run)" },
         { "   --expand", "Replace {serial}, {usbpath}, {openocd} ... (run)" },

@@ -46,21 +46,31 @@ bool client_lease_take_asked(ClientLease *lease, ClientLeaseAsked *ret) {
         return true;
 }
 
-static int append_parts(sd_bus_message *call, unsigned parts) {
+static int append_words(sd_bus_message *call, const char *option, const char *const *words,
+                        size_t n) {
         int r = sd_bus_message_open_container(call, 'e', "sv");
 
         if (r >= 0)
-                r = sd_bus_message_append(call, "s", "parts");
+                r = sd_bus_message_append(call, "s", option);
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'v', "as");
         if (r >= 0)
                 r = sd_bus_message_open_container(call, 'a', "s");
-        for (unsigned part = 1; r >= 0 && part & PROBE_PARTS_ALL; part <<= 1)
-                if (parts & part)
-                        r = sd_bus_message_append(call, "s", probe_part_to_string(part));
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = sd_bus_message_append(call, "s", words[i]);
         for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_close_container(call);
         return r;
+}
+
+static int append_parts(sd_bus_message *call, unsigned parts) {
+        const char *words[sizeof(parts) * 8];
+        size_t n = 0;
+
+        for (unsigned part = 1; part & PROBE_PARTS_ALL; part <<= 1)
+                if (parts & part)
+                        words[n++] = probe_part_to_string(part);
+        return append_words(call, "parts", words, n);
 }
 
 static int make_call(sd_bus *bus, const char *probe, const ClientRequest *request,
@@ -79,6 +89,8 @@ static int make_call(sd_bus *bus, const char *probe, const ClientRequest *reques
                                           "s", "object");
         if (r >= 0 && request->parts)
                 r = append_parts(call, request->parts);
+        if (r >= 0 && request->n_delegates > 0)
+                r = append_words(call, "delegates", request->delegates, request->n_delegates);
         if (r >= 0 && request->recover)
                 r = sd_bus_message_append(call, "{sv}", "recover", "b", 1);
         if (r >= 0 && request->kind)

@@ -30,7 +30,9 @@ typedef struct ClientRequest {
         unsigned parts;     /* mask of ProbePart; 0: the debug interface alone */
         bool recover;       /* also a probe that does not answer */
         const char *kind;   /* as in Probe.Acquire; NULL: exclusive */
-        pid_t pid;          /* the process to bind it to; 0: it is this program's own */
+        const char *const *delegates; /* as in Lease.Delegate */
+        size_t n_delegates;
+        pid_t pid; /* the process to bind it to; 0: it is this program's own */
 } ClientRequest;
 
 /* Ask for a lease on the probe of that path. When the request waits and it cannot be had at

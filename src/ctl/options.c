@@ -27,6 +27,8 @@ static const struct option table[] = {
         { "for", required_argument, NULL, OPTION_FOR },
         { "pid", required_argument, NULL, OPTION_PID },
         { "with", required_argument, NULL, OPTION_WITH },
+        { "delegate", required_argument, NULL, OPTION_DELEGATE },
+        { "withdraw", no_argument, NULL, OPTION_WITHDRAW },
         { "mode", required_argument, NULL, OPTION_MODE },
         { "speed", required_argument, NULL, OPTION_SPEED },
         { "ap", required_argument, NULL, OPTION_AP },
@@ -133,6 +135,16 @@ static int set_parts(Options *options, const char *text) {
                 client_say("Not parts of a probe: '%s' (try --with=vcp,msd).", text);
                 return -EINVAL;
         }
+        return 0;
+}
+
+/* What it may be, the daemon knows. */
+static int add_delegate(Options *options, const char *text) {
+        if (options->n_delegates == DELEGATES_MAX) {
+                client_say("A lease can be delegated to %d others at most.", DELEGATES_MAX);
+                return -EINVAL;
+        }
+        options->delegates[options->n_delegates++] = text;
         return 0;
 }
 
@@ -257,6 +269,8 @@ static int set_option(Options *options, int option, const char *value) {
                 return set_grace(options, value);
         case OPTION_WITH:
                 return set_parts(options, value);
+        case OPTION_DELEGATE:
+                return add_delegate(options, value);
         case OPTION_UNTIL:
                 return set_until(options, value);
         case OPTION_MODE:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -37,6 +38,8 @@ typedef enum Option {
         OPTION_EXPAND = 1 << 1,
         OPTION_SINCE = 1 << 2,
         OPTION_SVG = 1 << 3,
+        OPTION_DELEGATE = 1 << 4,
+        OPTION_WITHDRAW = 1 << 7,
         OPTION_JSON = 1 << 8,
         OPTION_NO_LEGEND = 1 << 9,
         OPTION_PROBE = 1 << 10,
@@ -62,6 +65,9 @@ typedef enum Option {
         OPTION_RESET = 1 << 30,
 } Option;
 
+/* To how many others a lease may be delegated, as the daemon's interface says */
+#define DELEGATES_MAX 8
+
 typedef struct Options {
         unsigned given; /* mask of Option */
         bool json;
@@ -77,7 +83,9 @@ typedef struct Options {
         pid_t pid;               /* 0: not given */
         Usec grace;              /* before force is used */
         const char *since, *svg; /* NULL: not given */
-        unsigned parts;          /* mask of ProbePart; 0: the debug interface alone */
+        const char *delegates[DELEGATES_MAX];
+        size_t n_delegates;
+        unsigned parts; /* mask of ProbePart; 0: the debug interface alone */
         ConnectMode mode;
         unsigned speed_khz; /* 0: not given */
         uint8_t ap;

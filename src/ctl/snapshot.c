@@ -57,6 +57,7 @@ static LeaseView *lease_view_free(LeaseView *lease) {
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
                 free(strings[i]);
         strings_free(lease->parts);
+        strings_free(lease->delegates);
         free(lease);
         return NULL;
 }
@@ -239,6 +240,7 @@ static const Property lease_table[] = {
         { "AskedReason", "s", offsetof(LeaseView, asked_reason) },
         { "Deadline", "t", offsetof(LeaseView, deadline) },
         { "Parts", "as", offsetof(LeaseView, parts), properties_read_strings },
+        { "Delegates", "as", offsetof(LeaseView, delegates), properties_read_strings },
         { "Reason", "s", offsetof(LeaseView, reason) },
         { "Uid", "u", offsetof(LeaseView, uid) },
         { "User", "s", offsetof(LeaseView, user) },

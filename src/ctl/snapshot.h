@@ -50,7 +50,7 @@ typedef struct PartView {
 typedef struct LeaseView {
         char *path, *probe, *state, *kind, *form, *reason, *user, *command, *asked_by,
                 *asked_reason;
-        char **parts; /* ends with NULL */
+        char **parts, **delegates; /* end with NULL */
         uint32_t uid, pid, position;
         Usec requested, granted; /* CLOCK_MONOTONIC */
         Usec expires, deadline;  /* likewise; 0: not said; USEC_INFINITY: never */

@@ -9,9 +9,9 @@
 #include "ctl/verbs.h"
 
 static const Column columns[] = {
-        { "lease", "LEASE", 0 }, { "id", "PROBE", 0 },   { "state", "STATE", 0 },
-        { "user", "USER", 1 },   { "command", "BY", 0 }, { "form", "FORM", 4 },
-        { "ends", "ENDS", 3 },   { "reason", "FOR", 2 },
+        { "lease", "LEASE", 0 }, { "id", "PROBE", 0 },       { "state", "STATE", 0 },
+        { "user", "USER", 1 },   { "command", "BY", 0 },     { "form", "FORM", 4 },
+        { "ends", "ENDS", 3 },   { "delegates", "ALSO", 2 }, { "reason", "FOR", 2 },
 };
 
 static const char *number_of(const LeaseView *lease) {
@@ -30,6 +30,18 @@ static void describe_ends(Row *row, const LeaseView *lease, const Clocks *now) {
         row_set_string(row, "ends",
                        text_format_rfc3339(moment, sizeof(moment), now->realtime + rest));
         row_set_text(row, "ends", "in %s", format_usec(span, sizeof(span), rest));
+}
+
+static void describe_delegates(Row *row, const LeaseView *lease) {
+        char text[1024] = "";
+        size_t used = 0;
+
+        row_set_list(row, "delegates", lease->delegates);
+        for (char **who = lease->delegates; who && *who && used < sizeof(text); who++)
+                used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%s",
+                                          used > 0 ? ", " : "", *who);
+        if (used > 0)
+                row_set_text(row, "delegates", "%s", text);
 }
 
 static void describe(Rows *rows, const Snapshot *snapshot, const LeaseView *lease,
@@ -54,6 +66,7 @@ static void describe(Rows *rows, const Snapshot *snapshot, const LeaseView *leas
         row_set_text(row, "command", "%s (PID %u)", lease->command ? lease->command : "?",
                      lease->pid);
         row_set_string(row, "reason", lease->reason);
+        describe_delegates(row, lease);
         describe_ends(row, lease, now);
 }
 

@@ -24,6 +24,8 @@ int verb_lock(int n, char **words, const Options *options) {
                 .reason = options->reason,
                 .limit = options->limit,
                 .parts = options->parts,
+                .delegates = options->delegates,
+                .n_delegates = options->n_delegates,
                 .pid = options->pid > 0 ? options->pid : getppid(),
         };
         ProbeView *probe;
@@ -105,6 +107,14 @@ static ExitCode find_lease(const Snapshot *snapshot, const char *word, const Lea
         return find_ours(snapshot, probe, ret);
 }
 
+/* word is as find_lease() takes it; keep the snapshot for as long as the lease is used. */
+static ExitCode begin_with_lease(const char *word, sd_bus **ret_bus, Snapshot **ret_snapshot,
+                                 const LeaseView **ret) {
+        ExitCode code = client_begin(/* with_manager= */ false, ret_bus, ret_snapshot);
+
+        return code == EXIT_CODE_OK ? find_lease(*ret_snapshot, word, ret) : code;
+}
+
 static int call_lease(const char *method, const char *word) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
@@ -113,9 +123,7 @@ static int call_lease(const char *method, const char *word) {
         ExitCode code;
         int r;
 
-        code = client_begin(/* with_manager= */ false, &bus, &snapshot);
-        if (code == EXIT_CODE_OK)
-                code = find_lease(snapshot, word, &lease);
+        code = begin_with_lease(word, &bus, &snapshot, &lease);
         if (code != EXIT_CODE_OK)
                 return code;
         r = sd_bus_call_method(bus, STLINKD_BUS_NAME, lease->path, STLINKD_LEASE_INTERFACE, method,
@@ -129,4 +137,27 @@ int verb_unlock(int n, char **words, const Options *options) {
 
 int verb_renew(int n, char **words, const Options *options) {
         return call_lease("Renew", n > 0 ? words[0] : options->probe);
+}
+
+static int delegate_to(sd_bus *bus, const LeaseView *lease, const char *method, const char *who) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_call_method(bus, STLINKD_BUS_NAME, lease->path, STLINKD_LEASE_INTERFACE,
+                                   method, &error, NULL, "sa{sv}", who, 0);
+
+        return r < 0 ? client_report(&error, r) : EXIT_CODE_OK;
+}
+
+int verb_delegate(int n, char **words, const Options *options) {
+        const char *method = options->given & OPTION_WITHDRAW ? "Withdraw" : "Delegate";
+        /* Whoever it is delegated to has a colon, a probe has none. */
+        bool is_named = n > 1 && !strchr(words[0], ':');
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
+        const LeaseView *lease;
+        ExitCode code;
+
+        code = begin_with_lease(is_named ? words[0] : options->probe, &bus, &snapshot, &lease);
+        for (int i = is_named; code == EXIT_CODE_OK && i < n; i++)
+                code = delegate_to(bus, lease, method, words[i]);
+        return code;
 }

@@ -49,6 +49,8 @@ int verb_run(int n, char **words, const Options *options) {
                 .reason = options->reason ? options->reason : default_reason(words[0]),
                 .parts = options->parts,
                 .limit = options->limit,
+                .delegates = options->delegates,
+                .n_delegates = options->n_delegates,
         };
         _cleanup_(strings_freep) char **command = NULL;
         ProbeView *probe;

@@ -45,6 +45,7 @@ int verb_alias(int n, char **words, const Options *options);
 int verb_unalias(int n, char **words, const Options *options);
 int verb_lock(int n, char **words, const Options *options);
 int verb_unlock(int n, char **words, const Options *options);
+int verb_delegate(int n, char **words, const Options *options);
 int verb_history(int n, char **words, const Options *options);
 int verb_release(int n, char **words, const Options *options);
 int verb_renew(int n, char **words, const Options *options);

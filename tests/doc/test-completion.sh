@@ -37,7 +37,7 @@ completed() { # WORD...: what the last of them may become
         echo "${COMPREPLY[*]}"
 }
 check_equal "a verb" "status" "$(completed stlinkctl st)"
-check_equal "verbs" "status list monitor run connect reset halt resume read write mode firmware selector alias unalias lock unlock renew recover policy tty leases history doctor explain release" "$(completed stlinkctl '')"
+check_equal "verbs" "status list monitor run connect reset halt resume read write mode firmware selector alias unalias lock unlock delegate renew recover policy tty leases history doctor explain release" "$(completed stlinkctl '')"
 check_equal "options of a verb" "--json --no-legend" \
         "$(completed stlinkctl list -- | sed 's/ --help//')"
 check_equal "a probe" "37FF71064E57343620530843" "$(completed stlinkctl status 3)"

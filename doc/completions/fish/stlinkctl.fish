@@ -13,7 +13,7 @@ function __stlinkctl_takes_target
     __fish_seen_subcommand_from connect reset halt resume read write
 end
 
-set -l verbs status list monitor run connect reset halt resume read write mode firmware selector alias unalias lock unlock renew recover policy tty leases history doctor explain release
+set -l verbs status list monitor run connect reset halt resume read write mode firmware selector alias unalias lock unlock delegate renew recover policy tty leases history doctor explain release
 complete -c stlinkctl -f
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'What each probe does, who uses it'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a list -d 'One line per probe'
@@ -32,6 +32,7 @@ complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a alias -d 'G
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unalias -d 'Forget a name'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a lock -d 'Take a lease for the shell'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a unlock -d 'Give such a lease back'
+complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a delegate -d 'Let others work under such a lease, too'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a renew -d 'Start its time limit anew'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a recover -d 'Bring a probe back that does not answer'
 complete -c stlinkctl -n "not __fish_seen_subcommand_from $verbs" -a policy -d 'Choose who may open the nodes of probes'
@@ -51,8 +52,11 @@ complete -c stlinkctl -n __stlinkctl_takes_lease -l wait -d 'Wait until it is fr
 complete -c stlinkctl -n __stlinkctl_takes_lease -l no-ask-password -d 'Do not ask for a password'
 complete -c stlinkctl -n __stlinkctl_takes_lease -l reason -x -d 'Tell others what it is used for'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run" -l until -xa 'tree main' -d 'How long to keep the lease'
-complete -c stlinkctl -n "__fish_seen_subcommand_from unlock renew tty" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
+complete -c stlinkctl -n "__fish_seen_subcommand_from unlock delegate renew tty" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
 complete -c stlinkctl -n "__fish_seen_subcommand_from run lock" -l with -xa 'vcp msd vcp,msd' -d 'Which parts too'
+complete -c stlinkctl -n "__fish_seen_subcommand_from run lock" -l delegate -xa 'uid: unit: cgroup: pid:' -d 'Who may work under it, too'
+complete -c stlinkctl -n "__fish_seen_subcommand_from delegate" -a 'uid: unit: cgroup: pid:'
+complete -c stlinkctl -n "__fish_seen_subcommand_from delegate" -l withdraw -d 'Let them no longer'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l for -x -d 'How long to hold it'
 complete -c stlinkctl -n "__fish_seen_subcommand_from lock" -l pid -x -d 'The process to hold it for'
 complete -c stlinkctl -n "__fish_seen_subcommand_from doctor" -s p -l probe -xa '(__stlinkctl_probes)' -d 'Which probe'
