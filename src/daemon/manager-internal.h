@@ -39,7 +39,8 @@ struct Manager {
         List endings;          /* of programs that were left behind */
         void *leases_by_id;    /* tsearch(3) tree of LeaseEntry */
         char *last_name;       /* of the connection that made a request last */
-        Process *last_process; /* and whose it is */
+        Process *last_process; /* and whose it is, while that lives */
+        sd_event_source *last_process_end;
         size_t n_lease_entries;
         const UdevProbe *arriving; /* whose event is being handled */
         sd_event_source *timer;

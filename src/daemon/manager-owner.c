@@ -64,16 +64,28 @@ static int find_user(LeaseEntry *entry, uid_t uid) {
 }
 
 void manager_forget_caller(Manager *manager) {
+        manager->last_process_end = sd_event_source_disable_unref(manager->last_process_end);
         manager->last_process = process_free(manager->last_process);
         free(manager->last_name);
         manager->last_name = NULL;
 }
 
+static int on_caller_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        (void) source, (void) fd, (void) events;
+        manager_forget_caller(userdata);
+        return 0;
+}
+
 static void remember_caller(Manager *manager, const char *name, Process *process) {
         manager_forget_caller(manager);
+        if (process->pidfd < 0 ||
+            sd_event_add_io(manager->event, &manager->last_process_end, process->pidfd, EPOLLIN,
+                            on_caller_end, manager) < 0)
+                return;
+        manager->last_process = process_ref(process);
         manager->last_name = strdup(name);
-        if (manager->last_name)
-                manager->last_process = process_ref(process);
+        if (!manager->last_name)
+                manager_forget_caller(manager);
 }
 
 /* NULL when the bus does not know it, or it has ended: a caller in another pid namespace has no pid
