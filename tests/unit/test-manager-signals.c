@@ -53,6 +53,7 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
 
 static void listen_to(Client *client, Heard *heard) {
         *heard = (Heard){};
+        world_settle(&world, 50); /* what came before is told */
         ck_assert_int_ge(sd_bus_add_match(client->bus, NULL,
                                           "type='signal',sender='" STLINKD_BUS_NAME "'", on_signal,
                                           heard),
