@@ -114,8 +114,7 @@ wait_until() {
 check_soon() {
         local name=$1
         shift
-        if wait_until "$@"; then ok "$name"; else fail "$name" "not within $1 s: ${*:2}
-$(why_late)"; fi
+        if wait_until "$@"; then ok "$name"; else fail "$name" "not within $1 s: ${*:2}$(why_late)"; fi
 }
 
 # What to show of the world when something did not come in time; for those who include this.

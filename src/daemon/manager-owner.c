@@ -134,6 +134,12 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
                 r = lease_fd_new(manager->event, manager->config->runtime_directory,
                                  entry->fd_number = ++manager->last_fd, on_closed, entry,
                                  &entry->fd, &entry->owner_fd);
+        if (r == -ENOSPC)
+                return sd_bus_error_set_errnof(error, ENOSPC,
+                                               "%s is full, there is no room for a lease. See what "
+                                               "fills it:  df -hi %s",
+                                               manager->config->runtime_directory,
+                                               manager->config->runtime_directory);
         if (r >= 0 && entry->form == LEASE_FORM_PROCESS)
                 r = watch_process(entry);
         return r;

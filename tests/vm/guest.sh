@@ -12,6 +12,7 @@ fi
 # The daemon's view, what the kernel said last, and whom it keeps waiting, where.
 why_late() {
         local task
+        echo
         timeout 10 stlinkctl list 2>&1
         timeout 10 dmesg | grep -v vhci_hcd: | tail -n 5
         for task in /proc/[0-9]*; do
