@@ -159,8 +159,10 @@ static void tell(LeaseEntry *entry) {
         if (entry->shown)
                 bus_lease_changed(entry->manager->bus, entry->id, BUS_LEASE_PROPERTY_DELEGATES);
         /* Whoever has it open may work under the lease now, or no longer. */
-        if (probe_entry)
+        if (probe_entry) {
                 probe_entry_update(probe_entry);
+                probe_entry_grant(probe_entry);
+        }
         if (probe && probe->announced)
                 bus_probe_changed(entry->manager->bus, probe->id, PROBE_PROPERTY_HOLDERS);
 }

@@ -44,26 +44,44 @@ static int on_granted(sd_bus_message *reply, void *userdata, sd_bus_error *unuse
         return 0;
 }
 
-static size_t collect_uids(ProbeEntry *entry, uint32_t uids[static UIDS_MAX]) {
-        const Lease *lease = NULL;
-        size_t n = 0;
+typedef struct Uids {
+        uint32_t items[UIDS_MAX];
+        size_t n;
+} Uids;
 
-        while (n < UIDS_MAX && (lease = lease_next(entry->manager->leases, entry->number, lease))) {
+/* Root may anyhow. */
+static void add_uid(Uids *uids, uid_t uid) {
+        for (size_t i = 0; i < uids->n; i++)
+                if (uids->items[i] == uid)
+                        return;
+        if (uid != 0 && uids->n < UIDS_MAX)
+                uids->items[uids->n++] = uid;
+}
+
+/* The users of leases, and those whom they are delegated to */
+static void collect_uids(ProbeEntry *entry, Uids *uids) {
+        const Lease *lease = NULL;
+
+        while ((lease = lease_next(entry->manager->leases, entry->number, lease))) {
                 const LeaseEntry *holder = lease_entry_get(entry->manager, lease->id);
 
-                if (lease->state != LEASE_WAITING && lease->uid != 0 && holder && !holder->ending)
-                        uids[n++] = lease->uid;
+                if (lease->state == LEASE_WAITING || !holder || holder->ending)
+                        continue;
+                add_uid(uids, lease->uid);
+                for (size_t i = 0; i < holder->delegates.n; i++)
+                        if (holder->delegates.items[i].kind == DELEGATE_UID)
+                                add_uid(uids, holder->delegates.items[i].uid);
         }
-        return n;
 }
 
 static int append_grant(sd_bus_message *call, ProbeEntry *entry, const Probe *probe) {
-        uint32_t uids[UIDS_MAX];
-        size_t n = collect_uids(entry, uids);
+        Uids uids = {};
         int r = sd_bus_message_append(call, "ss", probe->port_path, probe->node);
 
+        collect_uids(entry, &uids);
         if (r >= 0)
-                r = sd_bus_message_append_array(call, 'u', uids, n * sizeof(uids[0]));
+                r = sd_bus_message_append_array(call, 'u', uids.items,
+                                                uids.n * sizeof(uids.items[0]));
         return r < 0 ? r : sd_bus_message_append(call, "a{sv}", 0);
 }
 

@@ -69,6 +69,21 @@ touch /run/enough; at_exit rm -f /run/enough
 check_soon "the lease is over" 30 eval 'stlinkctl list | grep -q " free "'
 check_soon "and with it his access" 20 eval '! can_open labuser'
 
+rm /run/enough
+spawn holder as_user labuser stlinkctl run --delegate="uid:$(id -u visitor)" -- sh -c "until [ -e /run/enough ]; do sleep 0.2; done"
+check_soon "a user whom a lease is delegated to can open it" 30 can_open visitor
+check "and its holder" can_open labuser
+touch /run/enough
+check_soon "but no longer than it lasts" 30 eval '! can_open visitor'
+
+number=$(stlinkctl lock --pid $$)
+check "root delegates" stlinkctl delegate "uid:$(id -u visitor)"
+check_soon "he can" 20 can_open visitor
+check "and takes it back" stlinkctl delegate --withdraw "$number" "uid:$(id -u visitor)"
+check_soon "he cannot" 20 eval '! can_open visitor'
+stlinkctl unlock "$number"
+check_soon "free again" 30 eval 'stlinkctl list | grep -q " free "'
+
 sim unplug 1 >/dev/null
 check_soon "unplugged" 20 plugged 0
 sim plug 1 >/dev/null
