@@ -96,7 +96,7 @@ START_TEST(test_lease_survives_re_enumeration) {
         client_acquire(&alice, ID, &lease, NULL);
         wait_for(&lease, "");
         fake_unplug(PORT);
-        world_settle(&world, 100);
+        wait_state(ID, "switching");
         client_lease(&alice, lease.path, "Open", &node);
         wait_for(&node, "Unplugged");
         answer_clear(&node);
