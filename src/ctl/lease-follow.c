@@ -24,6 +24,7 @@ static const Property lease_table[] = {
 };
 
 static int daemon_is_there(ClientLease *lease, const char *name);
+static void go_away(ClientLease *lease);
 
 static void notify(ClientLease *lease) {
         if (lease->changed)
@@ -57,10 +58,24 @@ static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error
 
         (void) error;
         lease->call = sd_bus_slot_unref(lease->call);
-        if (!sd_bus_message_is_method_error(message, NULL) &&
-            sd_bus_message_read_basic(message, 's', &name) > 0)
-                return daemon_is_there(lease, name);
-        return 0; /* its coming will be told */
+        if (sd_bus_message_is_method_error(message, NULL) ||
+            sd_bus_message_read_basic(message, 's', &name) <= 0) {
+                go_away(lease);
+                return 0;
+        }
+        if (lease->daemon && strcmp(lease->daemon, name) == 0)
+                return 0;
+        return daemon_is_there(lease, name);
+}
+
+/* What happened between the daemon's last word to us and the moment from which the bus tells us of
+ * its coming and going is found out only by asking. */
+static int ask_owner(ClientLease *lease) {
+        if (lease->call)
+                return 0;
+        return sd_bus_call_method_async(lease->bus, &lease->call, "org.freedesktop.DBus",
+                                        "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                        "GetNameOwner", on_owner, lease, "s", STLINKD_BUS_NAME);
 }
 
 /* The old connection is of no use any more. */
@@ -77,10 +92,7 @@ static void connect_again(ClientLease *lease) {
         sd_bus_unref(lease->bus);
         lease->bus = bus;
         if (sd_bus_attach_event(bus, lease->event, SD_EVENT_PRIORITY_NORMAL) < 0 ||
-            client_lease_follow(lease) < 0 ||
-            sd_bus_call_method_async(bus, &lease->call, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetNameOwner", on_owner, lease, "s", STLINKD_BUS_NAME) < 0)
+            client_lease_follow(lease) < 0 || ask_owner(lease) < 0)
                 sd_bus_close(bus); /* try once more */
 }
 
@@ -243,7 +255,7 @@ int client_lease_attach(ClientLease *lease, sd_event *event) {
         lease->event = sd_event_ref(event);
         if (!lease->daemon)
                 go_away(lease); /* since the last loop */
-        return 0;
+        return ask_owner(lease);
 }
 
 void client_lease_detach(ClientLease *lease) {

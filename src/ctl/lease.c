@@ -125,8 +125,8 @@ static int take_answer(ClientLease *lease, sd_bus_message *answer) {
         return lease->fd < 0 ? -errno : 0;
 }
 
-/* Whether it waits, and where. It may also have ended already, or the daemon may have: the signals
- * that follow say so. */
+/* Whether it waits, and where. It may also have ended already, or the daemon may have: who follows
+ * the lease will know. */
 static int read_state(ClientLease *lease) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         int r = sd_bus_call_method(lease->bus, lease->daemon, lease->path,

@@ -31,6 +31,7 @@
  *   acquire held|waiting  what Acquire is answered: the lease object "1", in that state
  *   open PATH             what Lease.Open is answered: a descriptor of this file
  *   fail METHOD NAME TEXT this method is answered with an error (METHOD "-" for the manager)
+ *   last METHOD           leave the bus right behind the answer to that method
  *   asked SECONDS BY REASON  emit Asked for the object, with that deadline, 0 for none
  *   ended REASON          emit Ended for the object, and forget it
  *   say TEXT              to stdout, so that one can wait for what went before
@@ -57,7 +58,7 @@ typedef struct Fake {
         Object objects[256];
         size_t n;
         Object *current;
-        char fail_method[64], fail_name[128], fail_text[256];
+        char fail_method[64], fail_name[128], fail_text[256], last_method[64];
         char acquire[16], node[256];
         int lease_fd;
         sd_event_source *hang_up;
@@ -397,13 +398,7 @@ static void reply_open(Fake *fake, sd_bus_message *call) {
         check(sd_bus_reply_method_return(call, "h", fd), "reply");
 }
 
-static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
-        const char *member = sd_bus_message_get_member(call);
-        Fake *fake = userdata;
-
-        (void) error;
-        if (!sd_bus_message_is_method_call(call, NULL, NULL))
-                return 0;
+static int answer(Fake *fake, sd_bus_message *call, const char *member) {
         if (strcmp(member, "Acquire") == 0 || strcmp(member, "Open") == 0 ||
             strcmp(member, "Ask") == 0 || strcmp(member, "Revoke") == 0)
                 say_options(member, call);
@@ -432,6 +427,22 @@ static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         } else
                 return 0;
         return 1;
+}
+
+static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
+        const char *member = sd_bus_message_get_member(call);
+        Fake *fake = userdata;
+        int r;
+
+        (void) error;
+        if (!sd_bus_message_is_method_call(call, NULL, NULL))
+                return 0;
+        r = answer(fake, call, member);
+        if (strcmp(member, fake->last_method) == 0) {
+                check(sd_bus_flush(fake->bus), "flush");
+                exit(0);
+        }
+        return r;
 }
 
 static void emit_changed(Fake *fake, const char *names) {
@@ -541,6 +552,8 @@ static void command(Fake *fake, char *line) {
                 (void) snprintf(fake->node, sizeof(fake->node), "%s", rest);
         else if (strcmp(verb, "fail") == 0)
                 set_failure(fake, rest);
+        else if (strcmp(verb, "last") == 0)
+                (void) snprintf(fake->last_method, sizeof(fake->last_method), "%s", rest);
         else if (strcmp(verb, "changed") == 0)
                 emit_changed(fake, rest);
         else if (strcmp(verb, "added") == 0)

@@ -225,4 +225,22 @@ echo >"$scratch/go"
 ended "$lost"
 check_equal "so does one whose daemon has stopped" 4 "$status"
 check_match "that is told as well" 'The lease is lost: stlinkd has stopped\.$' "$(<"$scratch/lost.err")"
+
+# It goes before the bus knows that we want to hear of it.
+for acquire in waiting held; do
+        wait=(--wait)
+        [ $acquire = waiting ] || wait=()
+        fake_start
+        probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
+        tell "acquire $acquire" 'last Acquire'
+        ctl run "${wait[@]}" -- sh -c "for i in \$(seq 400); do ! grep -q 'goes on' $scratch/err || break; sleep 0.1; done"
+        wait "$fake_pid"
+        if [ $acquire = waiting ]; then
+                check_equal "the daemon goes behind the answer: nobody waits for ever" 125 "$status"
+                check_match "he is told why" 'Waited in vain: stlinkd has stopped' "$err"
+        else
+                check_equal "or behind a lease: the command goes on" 0 "$status"
+                check_match "that is told, too" 'The lease is lost: stlinkd has stopped' "$err"
+        fi
+done
 finish
