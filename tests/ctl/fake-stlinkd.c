@@ -78,9 +78,7 @@ static const struct {
         { "Deadline", "t" },
 };
 
-static void say(const char *format, ...) _printf_(1, 2);
-
-static void say(const char *format, ...) {
+_printf_(1, 2) static void say(const char *format, ...) {
         va_list args;
 
         va_start(args, format);
@@ -295,8 +293,6 @@ static void reply_objects(Fake *fake, sd_bus_message *call) {
 }
 
 static void reply_properties(Fake *fake, sd_bus_message *call) {
-        static const char *const manager[] = { "Version", "7.7",         "Gate",
-                                               "poll",    "Enforcement", "cooperative" };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const Object *object = find_object(fake, sd_bus_message_get_path(call));
 
@@ -309,9 +305,8 @@ static void reply_properties(Fake *fake, sd_bus_message *call) {
         if (object)
                 append_properties(reply, object, NULL);
         else
-                check(sd_bus_message_append(reply, "a{sv}", 3, manager[0], "s", manager[1],
-                                            manager[2], "s", manager[3], manager[4], "s",
-                                            manager[5]),
+                check(sd_bus_message_append(reply, "a{sv}", 3, "Version", "s", "7.7", "Gate", "s",
+                                            "poll", "Enforcement", "s", "cooperative"),
                       "reply");
         check(sd_bus_send(fake->bus, reply, NULL), "reply");
 }
@@ -319,8 +314,7 @@ static void reply_properties(Fake *fake, sd_bus_message *call) {
 static int lease_hung_up(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Fake *fake = userdata;
 
-        (void) fd;
-        (void) revents;
+        (void) fd, (void) revents;
         say("lease descriptor closed");
         fake->lease_fd = safe_close(fake->lease_fd);
         return sd_event_source_set_enabled(source, SD_EVENT_OFF);
@@ -432,17 +426,13 @@ static int answer(Fake *fake, sd_bus_message *call, const char *member) {
 static int called(sd_bus_message *call, void *userdata, sd_bus_error *error) {
         const char *member = sd_bus_message_get_member(call);
         Fake *fake = userdata;
-        int r;
 
         (void) error;
         if (!sd_bus_message_is_method_call(call, NULL, NULL))
                 return 0;
-        r = answer(fake, call, member);
-        if (strcmp(member, fake->last_method) == 0) {
-                check(sd_bus_flush(fake->bus), "flush");
-                exit(0);
-        }
-        return r;
+        if (strcmp(member, fake->last_method) == 0)
+                (void) sd_event_exit(fake->event, 0); /* behind this turn */
+        return answer(fake, call, member);
 }
 
 static void emit_changed(Fake *fake, const char *names) {
