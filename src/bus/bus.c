@@ -124,7 +124,9 @@ static void dirty_emit(Bus *bus, const Dirty *dirty) {
                                                       dirty->interface, NULL);
         if (dirty->added)
                 (void) sd_bus_emit_object_added(c, dirty->path);
-        else if (dirty->mask)
+        /* Of one that is new, too: who was answered with its path asks for it at once, and listens
+         * to it alone. */
+        if (dirty->mask)
                 emit_changed(bus, dirty);
 }
 

@@ -67,10 +67,13 @@ static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions 
         return 0;
 }
 
+/* One that is away, or whose interfaces were not there yet when it came, has those that it had or
+ * will have. */
 static int check_parts(const Probe *probe, const AcquireOptions *options, sd_bus_error *error) {
         unsigned there = 0;
 
-        if (options->kind == LEASE_FIRMWARE_UPDATE || !probe->plugged)
+        if (options->kind == LEASE_FIRMWARE_UPDATE || !probe->plugged ||
+            probe->n_parts == 0)
                 return 0;
         for (size_t i = 0; i < probe->n_parts; i++)
                 there |= probe->parts[i].part;

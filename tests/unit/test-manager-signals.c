@@ -151,6 +151,33 @@ START_TEST(test_burst) {
 }
 END_TEST
 
+/* Whoever was answered with the path of a lease may listen to it alone, before others hear that it
+ * is there. */
+START_TEST(test_change_of_a_new_one) {
+        Answer first, second, released;
+        Heard heard;
+
+        plug(NODE);
+        client_acquire(&alice, ID, &first, NULL);
+        wait_for(&first, "");
+        world_settle(&world, 50);
+        listen_to(&carol, &heard);
+        heard.last = STLINKD_LEASE_PATH "/2";
+        client_acquire(&alice, ID, &second, WAIT, NEVER, "waiting", "s", "object", NULL);
+        client_lease(&alice, first.path, "Release", &released);
+        pass_on(&alice);
+        wait_for(&second, "");
+        wait_for(&released, "");
+        ck_assert_str_eq(second.path, heard.last);
+        world_settle(&world, 50);
+        ck_assert_uint_eq(heard.positions_of_last, 1);
+        ck_assert_str_eq(lease_state(&second), "held");
+        answer_clear(&first);
+        answer_clear(&second);
+        answer_clear(&released);
+}
+END_TEST
+
 /* What changes all the time is told every ten milliseconds, and what was there for less never. */
 START_TEST(test_many_leases) {
         Answer lease, released;
@@ -265,6 +292,7 @@ int main(void) {
         tcase_add_test(tcase, test_one_lease);
         tcase_add_test(tcase, test_answer_first);
         tcase_add_test(tcase, test_burst);
+        tcase_add_test(tcase, test_change_of_a_new_one);
         tcase_add_test(tcase, test_many_leases);
         tcase_add_test(tcase, test_long_queue);
         tcase_add_test(tcase, test_flood);
