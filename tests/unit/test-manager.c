@@ -19,7 +19,8 @@
 /* --- presence ----------------------------------------------------------------------------- */
 
 typedef struct Announcement {
-        unsigned added, removed, changed;
+        unsigned added, removed;
+        unsigned changed;  /* of probes */
         char firmware[32]; /* as InterfacesAdded had it */
 } Announcement;
 
@@ -31,7 +32,8 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
         if (sd_bus_message_is_signal(message, NULL, "InterfacesRemoved"))
                 seen->removed++;
         if (sd_bus_message_is_signal(message, NULL, "PropertiesChanged"))
-                seen->changed++;
+                seen->changed += strncmp(sd_bus_message_get_path(message), STLINKD_PROBE_PATH,
+                                         strlen(STLINKD_PROBE_PATH)) == 0;
         if (!sd_bus_message_is_signal(message, NULL, "InterfacesAdded"))
                 return 0;
         seen->added++;
