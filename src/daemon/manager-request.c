@@ -72,8 +72,7 @@ static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions 
 static int check_parts(const Probe *probe, const AcquireOptions *options, sd_bus_error *error) {
         unsigned there = 0;
 
-        if (options->kind == LEASE_FIRMWARE_UPDATE || !probe->plugged ||
-            probe->n_parts == 0)
+        if (options->kind == LEASE_FIRMWARE_UPDATE || !probe->plugged || probe->n_parts == 0)
                 return 0;
         for (size_t i = 0; i < probe->n_parts; i++)
                 there |= probe->parts[i].part;
