@@ -255,7 +255,8 @@ int client_lease_attach(ClientLease *lease, sd_event *event) {
         lease->event = sd_event_ref(event);
         if (!lease->daemon)
                 go_away(lease); /* since the last loop */
-        return ask_owner(lease);
+        (void) ask_owner(lease); /* that the bus is gone it says itself */
+        return 0;
 }
 
 void client_lease_detach(ClientLease *lease) {
