@@ -254,7 +254,7 @@ int client_lease_attach(ClientLease *lease, sd_event *event) {
                 return r;
         lease->event = sd_event_ref(event);
         if (!lease->daemon)
-                go_away(lease); /* since the last loop */
+                go_away(lease);  /* since the last loop */
         (void) ask_owner(lease); /* that the bus is gone it says itself */
         return 0;
 }
