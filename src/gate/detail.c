@@ -54,8 +54,10 @@ static int read_inodes(int dirfd, Inodes *ret) {
                 return -errno;
         folder = fdopendir(fd);
         if (!folder) {
+                int error = errno; /* it may end at any moment */
+
                 safe_close(fd);
-                return -ENOMEM;
+                return -error;
         }
         ret->items = calloc(DESCRIPTORS_MAX, sizeof(*ret->items));
         if (!ret->items)

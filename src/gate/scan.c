@@ -74,17 +74,6 @@ static int add_hit(ScanHits *hits, size_t first, ScanHit hit) {
         return 0;
 }
 
-static int open_fd_folder(pid_t pid) {
-        char path[32];
-        int fd;
-
-        snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return errno == ENOENT ? -ESRCH : -errno;
-        return fd;
-}
-
 /* An O_PATH descriptor names the node and opens nothing: it cannot be used. */
 static bool is_path_only(int fd_folder, int fd) {
         char path[64], *text = NULL;
@@ -105,16 +94,12 @@ int scan_process(pid_t pid, const ScanTarget *targets, size_t n, ScanHits *hits)
         _cleanup_(closedirp) DIR *dir = NULL;
         size_t first = hits->n;
         struct dirent *entry;
-        int fd;
+        char path[32];
 
-        fd = open_fd_folder(pid);
-        if (fd < 0)
-                return fd;
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return -ENOMEM;
-        }
+        snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+        dir = opendir(path);
+        if (!dir) /* it may end at any moment */
+                return errno == ENOENT ? -ESRCH : -errno;
         while ((entry = readdir(dir))) {
                 ScanTarget wanted, *found;
                 int r;
