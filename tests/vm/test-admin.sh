@@ -38,7 +38,7 @@ for other in usb1 1-0:1.0 ../usb1 '' 1-1/../../usb1 "$(printf '%0100d' 1)-1"; do
         check_match "'${other:0:20}' is no ST-LINK" 'no ST-LINK' "$output"
 done
 exec 9<>"$node"
-run admin labuser Reauthorize 'ssa{sv}' "$port" "$node" 0
+run admin labuser Reauthorize 'ssa{sv}' "$port" "$node" 0 9>&- # so that only we have it
 check_match "one that somebody has open is left alone" "pid $$" "$output"
 exec 9>&-
 spawn holder as_user labuser stlinkctl run -- sh -c "until [ -e /run/enough ]; do sleep 0.2; done"

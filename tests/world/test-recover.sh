@@ -87,7 +87,7 @@ check_match "nor one that is leased to somebody else" 'is leased to' "$output"
 kill "$spawned"
 check_soon "free again" 10 is $two free
 exec 9<>"$node"
-run admin Reauthorize 1-2 "$node"
+run admin Reauthorize 1-2 "$node" 9>&- # so that only we have it
 check_match "nor one that somebody has open" "pid $$" "$output"
 exec 9>&-
 check_soon "free again" 20 is $two free
