@@ -125,7 +125,7 @@ check_soon "free again" 10 is $one free
 exec 9<>"$(field $one node)"
 check_soon "somebody has it open without a lease" 10 is $one in-use
 sim set 1 state=wedged
-run ctl recover $one
+run ctl recover $one 9>&-
 check_equal "then nothing is forced either" 4 "$status"
 check_match "and he is named" "open in .* \(pid $$\)" "$output"
 exec 9>&-
