@@ -350,8 +350,10 @@ static int link_find_swd(Link *link) {
 static int link_pull_reset(Link *link, bool low) {
         Command command = command_drive_nrst(low ? NRST_LOW : NRST_HIGH);
         uint8_t status;
-        int r = link_access(link, &command, &status, NULL);
+        int r;
 
+        link->reset_low = true; /* from the moment it is tried: the answer may get lost */
+        r = link_access(link, &command, &status, NULL);
         if (r >= 0)
                 link->reset_low = low;
         if (r >= 0)
