@@ -154,14 +154,17 @@ static ExitCode report_unsupported(const Connection *connection) {
         char name[FIRMWARE_NAME_MAX];
 
         (void) firmware_name(&info->firmware, name, sizeof(name));
-        if (connection->session_options.under_reset &&
-            !firmware_supports(&info->firmware, FIRMWARE_NRST))
-                client_say("This probe (%s) cannot hold a target in reset.", name);
-        else if (info->firmware.jtag > 0)
-                client_say("The probe's firmware (%s) is too old for that.", name);
-        else
+        if (info->firmware.jtag == 0) {
                 client_say("The probe's firmware (%s) has no SWD.", name);
-        client_say_more("Update it with ST's own tool.");
+                client_say_more("It is made for boards with an STM8, which have SWIM.");
+        } else if (connection->session_options.under_reset &&
+                   !firmware_supports(&info->firmware, FIRMWARE_NRST)) {
+                client_say("This probe (%s) cannot hold a target in reset.", name);
+                client_say_more("No version of its firmware can; use a V2 or later.");
+        } else {
+                client_say("The probe's firmware (%s) is too old for that.", name);
+                client_say_more("Update it with ST's own tool.");
+        }
         return EXIT_CODE_FAILURE;
 }
 
