@@ -36,14 +36,14 @@ memory=("$program" read -p "$one" -o "$scratch/out" 0x08000000 30K)
 n=$(good_day "${memory[@]}")
 check "a read takes some transfers ($n)" test "$n" -ge 25
 break_it unplug "$(scaled 13 1)" 3 "${memory[@]}"
-break_it wedge "$(scaled 23 2)" '0|7' "${memory[@]}"
+break_it wedge "$(scaled 23 1)" '0|7' "${memory[@]}"
 break_it stall "$(scaled 17 1)" '0|7|8' "${memory[@]}"
 
 caught=("$program" connect --mode=under-reset "$one")
 n=$(good_day "${caught[@]}")
 check "connect under reset takes some ($n)" test "$n" -ge 30
 break_it unplug "$(scaled 19 1)" 3 "${caught[@]}"
-break_it wedge "$(scaled 29 2)" '0|7' "${caught[@]}"
+break_it wedge "$(scaled 29 1)" '0|7' "${caught[@]}"
 break_it stall "$(scaled 17 1)" '0|7|8' "${caught[@]}"
 
 there_and_back=(bash -c "'$program' mode $one loader && '$program' mode $one idle" 'mode loader, mode idle')
