@@ -10,6 +10,7 @@ typedef struct Host {
         UsbDevice *usb;
         Usec now;
         unsigned detached, attached;
+        bool in_turn; /* its transports ask for an answer only when the command has gone */
 } Host;
 
 /* Aborts the test when the text is no specification. */
