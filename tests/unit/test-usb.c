@@ -310,6 +310,8 @@ START_TEST(mishap_anywhere) {
                 for (size_t i = 0; i < ELEMENTSOF(mishap->allowed); i++)
                         allowed |= r == mishap->allowed[i] && (r != 0 || i == 0);
                 ck_assert_msg(allowed, "%s, %s=%s: %d", mishap->spec, mishap->key, at, r);
+                if (strcmp(mishap->key, "stall-at") == 0 && host.usb->descriptors[10] != 0x44)
+                        (void) mode_of(&host); /* the next program is answered */
                 host_done(&host);
         }
 }
