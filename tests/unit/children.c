@@ -80,3 +80,20 @@ void child_kill(Child *child) {
         ck_assert_int_eq(kill(child->pid, SIGKILL), 0);
         reap(child);
 }
+
+pid_t child_idle(void) {
+        pid_t pid = fork();
+
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (;;)
+                        (void) pause();
+        }
+        return pid;
+}
+
+void child_idle_end(pid_t pid) {
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}

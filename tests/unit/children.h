@@ -20,6 +20,10 @@ void child_continue(Child *child);                     /* returns when it is rea
 void child_end(Child *child);                          /* let it return, and reap it */
 void child_kill(Child *child);                         /* SIGKILL, and reap it */
 
+/* One that does nothing until it is ended. */
+pid_t child_idle(void);
+void child_idle_end(pid_t pid);
+
 /* In the child */
 void child_ready(void);
 void child_wait(void);

@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bus/ops.h"
+#include "children.h"
 #include "daemon/delegate.h"
-
-static pid_t start_child(void) {
-        pid_t pid = fork();
-
-        ck_assert_int_ge(pid, 0);
-        if (pid == 0)
-                for (;;)
-                        (void) pause();
-        return pid;
-}
-
-static void end_child(pid_t pid) {
-        ck_assert_int_eq(kill(pid, SIGKILL), 0);
-        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
 
 static const char *pid_word(pid_t pid) {
         static char word[32];
@@ -173,7 +157,7 @@ START_TEST(who_is_meant) {
 END_TEST
 
 START_TEST(a_process_and_its_descendants) {
-        pid_t child = start_child(), stranger = start_child();
+        pid_t child = child_idle(), stranger = child_idle();
         Process *self = NULL, *other = NULL, *its = NULL;
         Delegates delegates = {};
 
@@ -186,8 +170,8 @@ START_TEST(a_process_and_its_descendants) {
         ck_assert(!delegates_match(&delegates, self));
         ck_assert_int_eq(delegates_add(&delegates, pid_word(getpid())), 0);
         ck_assert(delegates_match(&delegates, other));
-        end_child(child);
-        end_child(stranger);
+        child_idle_end(child);
+        child_idle_end(stranger);
         ck_assert_int_eq(delegates_add(&delegates, pid_word(child)), -ESRCH);
         process_free(its);
         process_free(other);
@@ -216,7 +200,7 @@ static void pass_on(Delegates *delegates) {
 }
 
 START_TEST(the_next_daemon_knows_them) {
-        pid_t child = start_child(), gone = start_child();
+        pid_t child = child_idle(), gone = child_idle();
         Delegates delegates = {};
 
         pass_on(&delegates);
@@ -225,7 +209,7 @@ START_TEST(the_next_daemon_knows_them) {
         ck_assert_int_eq(delegates_add(&delegates, pid_word(gone)), 0);
         ck_assert_int_eq(delegates_add(&delegates, "uid:1001"), 0);
         delegates_remove(&delegates, delegates_find(&delegates, "uid:1001"));
-        end_child(gone);
+        child_idle_end(gone);
         pass_on(&delegates);
         ck_assert_uint_eq(delegates.last, 4); /* though that one is gone */
         ck_assert_uint_eq(delegates.items[0].uid, 1000);
@@ -236,7 +220,7 @@ START_TEST(the_next_daemon_knows_them) {
         delegates.items[1].process->start++;
         pass_on(&delegates);
         ck_assert_ptr_null(delegates.items[1].process);
-        end_child(child);
+        child_idle_end(child);
         delegates_done(&delegates);
 }
 END_TEST

@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "bus/names.h"
+#include "children.h"
 #include "daemon/manager-internal.h"
 #include "manager-cast.h"
 
 /* Who else works under a lease, as its owner says it over D-Bus. The gate of this world only sees.
  */
-
-static pid_t start_child(void) {
-        pid_t pid = fork();
-
-        ck_assert_int_ge(pid, 0);
-        if (pid == 0)
-                for (;;)
-                        (void) pause();
-        return pid;
-}
-
-static void end_child(pid_t pid) {
-        ck_assert_int_eq(kill(pid, SIGKILL), 0);
-        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
 
 static const char *pid_word(pid_t pid) {
         static char word[32];
@@ -80,7 +63,7 @@ static void lease_for(pid_t owner, Answer *lease) {
 }
 
 START_TEST(a_delegate_works_under_the_lease) {
-        pid_t owner = start_child(), delegate = start_child();
+        pid_t owner = child_idle(), delegate = child_idle();
         Answer lease;
 
         plug(NODE);
@@ -101,14 +84,14 @@ START_TEST(a_delegate_works_under_the_lease) {
         fake_use(NODE, NULL, 0, false);
         release(&alice, &lease);
         wait_state(ID, "free");
-        end_child(owner);
-        end_child(delegate);
+        child_idle_end(owner);
+        child_idle_end(delegate);
 }
 END_TEST
 
 /* While it is held, a claim of his is the lease's own; when it ends he is a stranger in the way. */
 START_TEST(a_delegate_is_a_stranger_afterwards) {
-        pid_t owner = start_child(), delegate = start_child();
+        pid_t owner = child_idle(), delegate = child_idle();
         Answer lease, next;
 
         plug(NODE);
@@ -124,8 +107,8 @@ START_TEST(a_delegate_is_a_stranger_afterwards) {
         client_acquire(&bob, ID, &next, NULL);
         wait_for(&next, "Busy");
         answer_clear(&next);
-        end_child(owner);
-        end_child(delegate);
+        child_idle_end(owner);
+        child_idle_end(delegate);
 }
 END_TEST
 
@@ -169,11 +152,11 @@ START_TEST(only_its_owner_may) {
 END_TEST
 
 START_TEST(what_is_refused) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         Answer lease;
         char who[32];
 
-        end_child(child);
+        child_idle_end(child);
         plug(NODE);
         client_acquire(&alice, ID, &lease, "delegates", "as", "gid:5", NULL);
         wait_for(&lease, "InvalidArgs");
@@ -207,14 +190,14 @@ END_TEST
 
 /* A pid that another process has by now is not the one that was meant. */
 START_TEST(a_process_that_has_ended) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         Answer lease;
 
         plug(NODE);
         client_acquire_bound(&alice, ID, &lease, NULL);
         wait_for(&lease, "");
         call(&alice, &lease, "Delegate", pid_word(child), "");
-        end_child(child);
+        child_idle_end(child);
         ck_assert_str_eq(delegates_of(&lease), pid_word(child));
         call(&alice, &lease, "Delegate", pid_word(child), "InvalidArgs");
         ck_assert_str_eq(delegates_of(&lease), pid_word(child));
@@ -226,7 +209,7 @@ END_TEST
 
 /* Once the first has ended its number may be given to another, who can be named then. */
 START_TEST(another_process_of_that_number) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         LeaseEntry *entry;
         Answer lease;
 
@@ -241,7 +224,7 @@ START_TEST(another_process_of_that_number) {
         call(&alice, &lease, "Delegate", pid_word(child), "");
         ck_assert_str_eq(delegates_of(&lease), pid_word(child));
         ck_assert_uint_eq(entry->delegates.items[0].number, 2);
-        end_child(child);
+        child_idle_end(child);
         release(&alice, &lease);
 }
 END_TEST

@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bus/names.h"
+#include "children.h"
 #include "manager-cast.h"
 
 /* What each form of a lease hangs on, and who may give it back or renew it. */
 
 #define AS_PROCESS "form", "s", "process"
-
-static pid_t start_child(void) {
-        pid_t pid = fork();
-
-        ck_assert_int_ge(pid, 0);
-        if (pid == 0)
-                for (;;)
-                        (void) pause();
-        return pid;
-}
-
-static void end_child(pid_t pid) {
-        ck_assert_int_eq(kill(pid, SIGKILL), 0);
-        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-}
 
 static const char *get(const Answer *lease, const char *property) {
         static char buffer[256];
@@ -76,7 +60,7 @@ START_TEST(test_connection) {
 END_TEST
 
 START_TEST(test_process) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         Answer lease;
 
         plug(NODE);
@@ -91,7 +75,7 @@ START_TEST(test_process) {
         world_settle(&world, 50);
         ck_assert_str_eq(state(ID), "leased");
         fake_use(NODE, NULL, 0, false);
-        end_child(child);
+        child_idle_end(child);
         wait_state(ID, "free");
         answer_clear(&lease);
         client_begin(&alice, &world);
@@ -133,7 +117,7 @@ START_TEST(test_bus_lost) {
 END_TEST
 
 START_TEST(test_process_waits) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         Answer first, dies, leaves, last;
 
         plug(NODE);
@@ -146,7 +130,7 @@ START_TEST(test_process_waits) {
         wait_leases(3);
         client_acquire_bound(&bob, ID, &last, AS_PROCESS, WAIT, NEVER, NULL);
         wait_leases(4);
-        end_child(child);
+        child_idle_end(child);
         wait_for(&dies, "LeaseLost");
         client_end(&alice);
         sd_bus_slot_unref(leaves.slot);
@@ -223,10 +207,10 @@ START_TEST(test_renew) {
 END_TEST
 
 START_TEST(test_bad_options) {
-        pid_t child = start_child();
+        pid_t child = child_idle();
         Answer answer;
 
-        end_child(child);
+        child_idle_end(child);
         plug(NODE);
         client_acquire(&alice, ID, &answer, AS_PROCESS, NULL);
         wait_for(&answer, "InvalidArgs");
