@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "bus/errors.h"
@@ -106,8 +107,9 @@ static int refuse(const char *who, int r, sd_bus_error *error) {
                                       who);
         case -ENOENT:
                 return bus_error_setf(error, EINVAL,
-                                      "There is no %s now: no such unit of the system is running, "
-                                      "or there is no such control group",
+                                      strncmp(who, "unit:", strlen("unit:")) == 0
+                                              ? "No such unit of the system is running: %s"
+                                              : "There is no such control group: %s",
                                       who);
         case -EOPNOTSUPP:
                 return bus_error_setf(error, EINVAL,
