@@ -264,7 +264,8 @@ int udev_watch_coldplug(UdevWatch *watch) {
         return 0;
 }
 
-static void tell_presence(const char *port, const char *node, const char *serial, UdevEvent event) {
+static void tell_presence(const char *port, const char *node, const char *serial, bool bare,
+                          UdevEvent event) {
         UdevInterface interfaces[] = {
                 { .path = (char *) "/sys/x", .number = 0, .part = PROBE_PART_DEBUG },
                 { .path = (char *) "/sys/y", .number = 2, .part = PROBE_PART_VCP },
@@ -286,15 +287,23 @@ static void tell_presence(const char *port, const char *node, const char *serial
                             .children = children,
                             .n_children = 1 };
 
+        if (bare) {
+                probe.n_interfaces = probe.n_children = 0;
+                probe.debug = NULL;
+        }
         presence.handler(&probe, event, presence.userdata);
 }
 
 void fake_plug(const char *port, const char *node, const char *serial) {
-        tell_presence(port, node, serial, UDEV_ADDED);
+        tell_presence(port, node, serial, /* bare= */ false, UDEV_ADDED);
+}
+
+void fake_plug_bare(const char *port, const char *node, const char *serial) {
+        tell_presence(port, node, serial, /* bare= */ true, UDEV_ADDED);
 }
 
 void fake_unplug(const char *port) {
-        tell_presence(port, "", NULL, UDEV_REMOVED);
+        tell_presence(port, "", NULL, /* bare= */ false, UDEV_REMOVED);
 }
 
 /* --- world -------------------------------------------------------------------------------- */

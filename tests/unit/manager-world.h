@@ -34,7 +34,9 @@ void world_settle(World *world, unsigned ms);
 
 /* --- presence and gate -------------------------------------------------------------------- */
 
+/* Bare: its interfaces are still to come. */
 void fake_plug(const char *port, const char *node, const char *serial);
+void fake_plug_bare(const char *port, const char *node, const char *serial);
 void fake_unplug(const char *port);
 
 /* Say who has a node open: n pids, and whether it is claimed. */

@@ -109,6 +109,18 @@ START_TEST(test_lease_survives_re_enumeration) {
 }
 END_TEST
 
+/* A lease on a probe that is just coming back is not refused for want of what comes with it. */
+START_TEST(test_interfaces_come_later) {
+        Answer lease;
+
+        fake_plug_bare(PORT, NODE, ID);
+        world_settle(&world, 50);
+        client_acquire(&alice, ID, &lease, WAIT, NEVER, "waiting", "s", "object", NULL);
+        wait_for(&lease, "");
+        answer_clear(&lease);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("manager-open");
         TCase *tcase = tcase_create("open");
@@ -122,6 +134,7 @@ int main(void) {
         tcase_add_test(tcase, test_lease_ends_while_opening);
         tcase_add_test(tcase, test_unplug);
         tcase_add_test(tcase, test_lease_survives_re_enumeration);
+        tcase_add_test(tcase, test_interfaces_come_later);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
