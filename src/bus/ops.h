@@ -21,6 +21,7 @@
 #define LEASE_REASON_MAX 256 /* bytes, without the NUL */
 /* To how many others a lease may be delegated */
 #define LEASE_DELEGATES_MAX 8
+#define LEASE_DELEGATE_MAX  320 /* bytes of each: what is noted of a lease has its limit */
 
 /* One program that has a probe's node open, or the device of another part. */
 typedef struct BusHolder {

@@ -215,6 +215,8 @@ int delegates_add(Delegates *delegates, const char *who) {
         r = read_kind(who, &delegate.kind);
         if (r < 0)
                 return r;
+        if (strlen(who) > LEASE_DELEGATE_MAX)
+                return -ENAMETOOLONG;
         if (delegates->n >= LEASE_DELEGATES_MAX || delegate.number > NUMBER_MAX)
                 return -E2BIG;
         delegate.who = strdup(who);

@@ -40,8 +40,8 @@ void delegates_done(Delegates *delegates);
 
 /* Add one, whom the lease does not have yet. -EINVAL when the words say nobody, -ENOENT when there
  * is no such unit at work or no such control group, -EOPNOTSUPP when this machine has no control
- * groups that could be told, -ESRCH when there is no such process, -E2BIG when there are too many,
- * -ENOMEM. */
+ * groups that could be told, -ESRCH when there is no such process, -ENAMETOOLONG for more than
+ * LEASE_DELEGATE_MAX bytes, -E2BIG when there are too many, -ENOMEM. */
 int delegates_add(Delegates *delegates, const char *who);
 void delegates_remove(Delegates *delegates, LeaseDelegate *delegate);
 

@@ -118,6 +118,9 @@ static int refuse(const char *who, int r, sd_bus_error *error) {
                                       who);
         case -ESRCH:
                 return bus_error_setf(error, EINVAL, "There is no process %s", who);
+        case -ENAMETOOLONG:
+                return bus_error_setf(error, EINVAL, "What names somebody has %d bytes at most",
+                                      LEASE_DELEGATE_MAX);
         case -E2BIG:
                 return bus_error_setf(error, EDQUOT,
                                       "A lease can be delegated to %d others at most",

@@ -65,6 +65,22 @@ START_TEST(what_says_somebody) {
 }
 END_TEST
 
+/* All of them together have to fit into the line in which a lease is noted. */
+START_TEST(what_is_too_long) {
+        char who[LEASE_DELEGATE_MAX + 2];
+        Delegates delegates = {};
+
+        memset(who, 'x', sizeof(who));
+        memcpy(who, "cgroup:/", strlen("cgroup:/"));
+        who[sizeof(who) - 1] = 0;
+        ck_assert_int_eq(delegates_add(&delegates, who), -ENAMETOOLONG);
+        who[sizeof(who) - 2] = 0;
+        ck_assert_int_ne(delegates_add(&delegates, who), -ENAMETOOLONG); /* there is none, though */
+        ck_assert_uint_eq(delegates.n, 0);
+        delegates_done(&delegates);
+}
+END_TEST
+
 /* Where there are no control groups of version 2 that is said instead. */
 START_TEST(what_is_not_there) {
         Delegates delegates = {};
@@ -249,6 +265,7 @@ int main(void) {
         int failed;
 
         tcase_add_test(tests, what_says_somebody);
+        tcase_add_test(tests, what_is_too_long);
         tcase_add_test(tests, what_is_not_there);
         tcase_add_test(tests, not_too_many);
         tcase_add_test(tests, who_is_meant);

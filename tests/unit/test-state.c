@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "bus/ops.h"
 #include "core/ids.h"
 #include "daemon/state.h"
 
@@ -190,6 +191,28 @@ START_TEST(test_long_strings) {
 }
 END_TEST
 
+/* The most that our own limits let a client have noted of his lease: else one of them could keep
+ * those of all from being noted. */
+START_TEST(test_longest_lease) {
+        char delegates[LEASE_DELEGATES_MAX *
+                       (LEASE_DELEGATE_MAX + sizeof(" 32767/18446744073709551615"))];
+        char reason[LEASE_REASON_MAX + 1], name[256];
+        StateLease lease = example(1);
+
+        memset(delegates, 'd', sizeof(delegates) - 1);
+        memset(reason, 'r', sizeof(reason) - 1);
+        memset(name, 'n', sizeof(name) - 1);
+        delegates[sizeof(delegates) - 1] = reason[sizeof(reason) - 1] = name[sizeof(name) - 1] = 0;
+        lease.delegates = delegates;
+        lease.reason = reason;
+        lease.user = name;
+        lease.owner = name;
+        begin(0);
+        ck_assert_int_eq(state_commit(state), 0);
+        ck_assert_int_eq(state_put(state, &lease), 0);
+}
+END_TEST
+
 START_TEST(test_replacing) {
         LeaseId last;
         size_t bad;
@@ -327,6 +350,7 @@ int main(void) {
         tcase_add_test(tcase, test_round);
         tcase_add_test(tcase, test_log);
         tcase_add_test(tcase, test_long_strings);
+        tcase_add_test(tcase, test_longest_lease);
         tcase_add_test(tcase, test_replacing);
         tcase_add_test(tcase, test_broken_off);
         tcase_add_test(tcase, test_cut_off);
