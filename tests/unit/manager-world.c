@@ -282,15 +282,11 @@ static void tell_presence(const char *port, const char *node, const char *serial
                             .product_id = 0x374b,
                             .serial = (char *) serial,
                             .interfaces = interfaces,
-                            .n_interfaces = 2,
-                            .debug = &interfaces[0],
+                            .n_interfaces = bare ? 0 : 2,
+                            .debug = bare ? NULL : &interfaces[0],
                             .children = children,
-                            .n_children = 1 };
+                            .n_children = !bare };
 
-        if (bare) {
-                probe.n_interfaces = probe.n_children = 0;
-                probe.debug = NULL;
-        }
         presence.handler(&probe, event, presence.userdata);
 }
 
@@ -333,10 +329,9 @@ static void start_bus(World *world) {
         }
         (void) close(pipe_fds[1]);
         for (size_t n = 0; n + 1 < sizeof(line) && read(pipe_fds[0], line + n, 1) == 1; n++)
-                if (line[n] == '\n') {
-                        line[n] = 0;
+                if (line[n] == '\n')
                         break;
-                }
+        line[strcspn(line, "\n")] = 0;
         (void) close(pipe_fds[0]);
         ck_assert_msg(line[0] != 0, "dbus-daemon does not start");
         world->address = strdup(line);
