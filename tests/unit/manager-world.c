@@ -328,9 +328,8 @@ static void start_bus(World *world) {
                 _exit(127);
         }
         (void) close(pipe_fds[1]);
-        for (size_t n = 0; n + 1 < sizeof(line) && read(pipe_fds[0], line + n, 1) == 1; n++)
-                if (line[n] == '\n')
-                        break;
+        for (size_t n = 0; n + 1 < sizeof(line) && read(pipe_fds[0], line + n, 1) == 1;)
+                n += line[n] != '\n' ? 1 : sizeof(line); /* one line */
         line[strcspn(line, "\n")] = 0;
         (void) close(pipe_fds[0]);
         ck_assert_msg(line[0] != 0, "dbus-daemon does not start");
