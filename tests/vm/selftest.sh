@@ -24,6 +24,11 @@ boot -t 25 -- sleep 1000
 check_equal "a command that hangs is killed" 124 "$status"
 check_match "and reported" 'had not ended after 25 s' "$(cat "$scratch/err")"
 
+VM_SILENCE_LIMIT=15 boot -- bash -c 'pkill -STOP -f /run/vm-run; sleep 1000'
+check_equal "a guest that gives no sign of life is killed" 125 "$status"
+check_match "and reported" 'the guest was frozen for 15 s' "$(cat "$scratch/err")"
+check_match "with where its kernel was" 'NMI.*panic|panic.*NMI' "$(cat "$scratch/err")"
+
 boot -- bash -c 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger; sleep 60'
 check_equal "a kernel that dies is noticed" 125 "$status"
 check_match "and its last words are shown" 'sysrq triggered crash' "$(cat "$scratch/err")"
