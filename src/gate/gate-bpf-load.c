@@ -79,13 +79,30 @@ static struct bpf_map *find_map(const struct gate_bpf *program, GateMap map) {
 static int load(struct gate_bpf *program, GateBpf *bpf) {
         int r;
 
-        drop_missing(program);
         for (GateMap i = 0; i < _GATE_MAP_MAX; i++)
                 bpf->reused[i] = bpf->maps[i] >= 0 &&
                                  bpf_map__reuse_fd(find_map(program, i), bpf->maps[i]) >= 0;
         r = gate_bpf__load(program);
         if (r >= 0)
                 r = gate_bpf__attach(program);
+        return r;
+}
+
+/* With all hooks, or else with those that there are: to ask first would read the kernel's types
+ * twice where it has them all. */
+static int open_and_load(GateBpf *bpf, struct gate_bpf **ret) {
+        int r = -ESRCH;
+
+        for (unsigned attempt = 0; r == -ESRCH && attempt < 2; attempt++) {
+                struct gate_bpf *program = gate_bpf__open();
+
+                if (!program)
+                        return -errno;
+                if (attempt > 0)
+                        drop_missing(program);
+                *ret = program;
+                r = load(program, bpf);
+        }
         return r < 0 ? explain(r) : 0;
 }
 
@@ -117,12 +134,11 @@ static int send_links(const struct gate_bpf *program, int socket) {
 }
 
 _noreturn_ static void load_and_send(GateBpf *bpf, int socket) {
-        struct gate_bpf *program;
+        struct gate_bpf *program = NULL;
         Loaded end = { .what = LOADED_END };
 
         (void) libbpf_set_print(NULL);
-        program = gate_bpf__open();
-        end.error = program ? load(program, bpf) : -errno;
+        end.error = open_and_load(bpf, &program);
         if (end.error >= 0)
                 end.error = send_maps(program, bpf, socket);
         if (end.error >= 0)
