@@ -78,6 +78,11 @@ static int watch(LeaseFd *lease_fd, sd_event *event) {
         return sd_event_source_set_enabled(lease_fd->source, SD_EVENT_ONESHOT);
 }
 
+void lease_fd_set_closed(LeaseFd *lease_fd, LeaseFdClosed closed, void *userdata) {
+        lease_fd->closed = closed;
+        lease_fd->userdata = userdata;
+}
+
 int lease_fd_new(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,
                  void *userdata, LeaseFd **ret, int *ret_fd) {
         _cleanup_(lease_fd_freep) LeaseFd *lease_fd = NULL;

@@ -20,6 +20,9 @@ typedef void (*LeaseFdClosed)(LeaseFd *lease_fd, void *userdata);
 int lease_fd_new(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,
                  void *userdata, LeaseFd **ret, int *ret_fd);
 
+/* Who is called instead, for one that was made ahead of its use. */
+void lease_fd_set_closed(LeaseFd *lease_fd, LeaseFdClosed closed, void *userdata);
+
 /* Take over one that an earlier daemon made. -EPIPE when nobody has a copy of its descriptor any
  * more, -ENOENT when it is gone, -EBADF when that is no FIFO of ours. */
 int lease_fd_reopen(sd_event *event, const char *directory, uint64_t number, LeaseFdClosed closed,

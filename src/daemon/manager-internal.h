@@ -46,8 +46,11 @@ struct Manager {
         sd_event_source *timer;
         sd_bus_slot *policy; /* tells of another one */
         bool performing;
-        uint64_t last_fd; /* number of the last lease fd */
-        List returning;   /* entries of an earlier daemon whose probe has not been seen yet */
+        uint64_t last_fd;  /* number of the last lease fd */
+        LeaseFd *spare_fd; /* NULL, or the last one, made ahead for the next lease */
+        int spare_owner_fd;
+        sd_event_source *spare_maker;
+        List returning; /* entries of an earlier daemon whose probe has not been seen yet */
         sd_event_source *return_timer;
         State *state;
         sd_bus_slot *name_signals; /* while something hangs on a name */
@@ -185,6 +188,7 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
 void lease_entry_begun(LeaseEntry *entry); /* the table has it now */
 void lease_entry_held(LeaseEntry *entry);  /* no longer on what the request hung on */
 void manager_forget_caller(Manager *manager);
+void manager_drop_spare_fd(Manager *manager);
 
 /* manager-gate.c: leases that bind, where the kernel can. */
 void manager_set_up_gate(Manager *manager);

@@ -70,6 +70,22 @@ LeaseEntry *lease_entry_free(LeaseEntry *entry) {
 
 /* --- ending ------------------------------------------------------------------------------- */
 
+static bool is_waited_for(const Manager *manager, uint32_t number) {
+        const Lease *lease = NULL;
+
+        while ((lease = lease_next(manager->leases, number, lease)))
+                if (lease->state == LEASE_WAITING)
+                        return true;
+        return false;
+}
+
+/* Who has the probe open, as of now. */
+static void look_at_users(ProbeEntry *probe) {
+        if (probe->node)
+                (void) gate_node_check(probe->node);
+        probe_entry_update(probe);
+}
+
 /* Before a lease ends: nobody is to be granted the probe until its descriptor was taken back,
  * nor while a program that worked under the lease still has it claimed. */
 static void prepare_end(LeaseEntry *entry, LeaseEnd reason) {
@@ -89,9 +105,8 @@ static void prepare_end(LeaseEntry *entry, LeaseEnd reason) {
                 (void) task_new(probe, JOB_CLOSE, entry->id, entry->node, NULL);
                 entry->node = safe_close(entry->node);
         }
-        if (probe->node)
-                (void) gate_node_check(probe->node);
-        probe_entry_update(probe);
+        if (is_waited_for(entry->manager, entry->probe))
+                look_at_users(probe);
 }
 
 static void answer_release(LeaseEntry *entry, int error) {
@@ -331,7 +346,10 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
         if (!probe_entry)
                 return;
         probe_entry->queue_moved = true;
-        probe_entry_update(probe_entry);
-        if (change->type == LEASE_CHANGE_ENDED)
-                probe_entry_grant(probe_entry);
+        if (change->type != LEASE_CHANGE_ENDED) {
+                probe_entry_update(probe_entry);
+                return;
+        }
+        look_at_users(probe_entry);
+        probe_entry_grant(probe_entry);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/fd.h"
 #include "bus/errors.h"
 #include "daemon/access.h"
 #include "daemon/manager-internal.h"
@@ -20,6 +21,58 @@ static void on_closed(LeaseFd *fd, void *userdata) {
         lease_entry_end(entry, lease && lease->state == LEASE_WAITING ? LEASE_END_CANCELLED
                                                                       : LEASE_END_RELEASED);
 }
+
+/* --- the descriptor of a lease ------------------------------------------------------------ */
+
+/* A FIFO costs more than all else that a grant does, so the next one is made while its user is not
+ * waiting for it. */
+static int make_spare_fd(Manager *manager) {
+        return lease_fd_new(manager->event, manager->config->runtime_directory, ++manager->last_fd,
+                            on_closed, NULL, &manager->spare_fd, &manager->spare_owner_fd);
+}
+
+void manager_drop_spare_fd(Manager *manager) {
+        manager->spare_maker = sd_event_source_disable_unref(manager->spare_maker);
+        manager->spare_owner_fd = safe_close(manager->spare_owner_fd);
+        manager->spare_fd = lease_fd_free(manager->spare_fd);
+}
+
+/* Whether there is room for one is told to who needs it. */
+static int on_idle(sd_event_source *source, void *userdata) {
+        Manager *manager = userdata;
+
+        (void) source;
+        if (!manager->spare_fd)
+                (void) make_spare_fd(manager);
+        return 0;
+}
+
+static int order_spare_fd(Manager *manager) {
+        int r;
+
+        if (manager->spare_maker)
+                return sd_event_source_set_enabled(manager->spare_maker, SD_EVENT_ONESHOT);
+        r = sd_event_add_defer(manager->event, &manager->spare_maker, on_idle, manager);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_priority(manager->spare_maker, SD_EVENT_PRIORITY_IDLE);
+}
+
+static int take_fd(LeaseEntry *entry) {
+        Manager *manager = entry->manager;
+        int r = manager->spare_fd ? 0 : make_spare_fd(manager);
+
+        if (r < 0)
+                return r;
+        entry->fd_number = manager->last_fd;
+        entry->fd = TAKE_PTR(manager->spare_fd);
+        entry->owner_fd = TAKE_FD(manager->spare_owner_fd);
+        lease_fd_set_closed(entry->fd, on_closed, entry);
+        (void) order_spare_fd(manager); /* without it the next one takes longer */
+        return 0;
+}
+
+/* --- the process of a lease --------------------------------------------------------------- */
 
 static int on_process_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         (void) source, (void) fd, (void) events;
@@ -131,9 +184,7 @@ int lease_entry_bind(LeaseEntry *entry, const AcquireOptions *options, const Bus
         if (r < 0)
                 return r;
         if (entry->form == LEASE_FORM_FD)
-                r = lease_fd_new(manager->event, manager->config->runtime_directory,
-                                 entry->fd_number = ++manager->last_fd, on_closed, entry,
-                                 &entry->fd, &entry->owner_fd);
+                r = take_fd(entry);
         if (r == -ENOSPC)
                 return sd_bus_error_set_errnof(error, ENOSPC,
                                                "%s is full, there is no room for a lease. See what "

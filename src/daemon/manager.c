@@ -222,6 +222,7 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
         list_init(&manager->lease_entries);
         list_init(&manager->endings);
         list_init(&manager->returning);
+        manager->spare_owner_fd = -EBADF;
         manager->event = sd_event_ref(event);
         manager->config = config;
         r = manager_set_up(manager, connection, worker);
@@ -271,6 +272,7 @@ Manager *manager_free(Manager *manager) {
                 manager_flush_uses(manager);
         history_free(manager->history);
         manager_forget_caller(manager);
+        manager_drop_spare_fd(manager);
         sd_bus_slot_unref(manager->name_signals);
         sd_bus_slot_unref(manager->policy);
         bus_free(manager->bus);

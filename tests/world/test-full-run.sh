@@ -49,10 +49,14 @@ check_equal "who had it has not noticed" 0 $?
 check_soon "the next has it" 30 eval "is $one leased && waiting $((${#waiters[@]} - 1))"
 
 fill files
+hold ahead $two
+check_soon "one was made ahead" 30 is $two leased
 run ctl run -p $two -- true
 check_equal "no room for another lease" 120 "$status"
 check_match "is what he is told" 'full, there is no room for a lease' "$output"
 check "and what looks only, works" ctl list
+touch "$scratch/ahead.end"
+check_soon "it was as good as another" 30 is $two free
 make_room
 check "with room again there is one" ctl run -p $two -- true
 check_soon "and all is noted" 10 grep -q 'is noted again' "$scratch/daemon.log"
