@@ -20,7 +20,7 @@
 # Given by whoever runs the test (make check, tests/run), else found from this file's place:
 #   TOP_SRCDIR    top of the source tree     TOP_BUILDDIR  top of the build tree (programs)
 # Given to the test:
-#   $scratch      an empty directory of its own, removed at the end
+#   $scratch      a directory of its own, removed at the end
 
 set -u -o pipefail
 
@@ -30,7 +30,7 @@ TOP_SRCDIR=$(cd "$TOP_SRCDIR" && pwd)
 [ ! -d "$TOP_BUILDDIR" ] || TOP_BUILDDIR=$(cd "$TOP_BUILDDIR" && pwd)
 export TOP_SRCDIR TOP_BUILDDIR
 
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/stlinkd-test.XXXXXX") || exit 99
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/stlinkd-test.XXXXXX") && mkfifo "$scratch/.never" || exit 99
 lib_passed=0 lib_failed=0 lib_skipped=0 lib_finished=no
 lib_pids=() lib_cleanups=()
 
@@ -99,14 +99,19 @@ check_no_match() {
 $3"; else ok "$1"; fi
 }
 
+# lib_pause SECONDS: as sleep, without a process; those cost 10 ms each in the VM.
+lib_pause() {
+        read -r -t "$1" <>"$scratch/.never" || :
+}
+
 # wait_until SECONDS CMD...: try the command 20 times a second until it succeeds; its output is
 # dropped. Fails after SECONDS. For "soon" use a generous number: it costs nothing when all is well.
 wait_until() {
-        local end=$(($(date +%s%N) + $1 * 1000000000))
+        local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
         shift
         until "$@" >/dev/null 2>&1; do
-                [ "$(date +%s%N)" -lt $end ] || return 1
-                sleep 0.05
+                [ "${EPOCHREALTIME/[.,]/}" -lt $end ] || return 1
+                lib_pause "${wait_interval:-0.05}"
         done
 }
 

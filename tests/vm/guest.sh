@@ -9,6 +9,10 @@ if [ -z "${IN_VM-}" ]; then
         finish
 fi
 
+# Looking costs what is looked at its processor.
+# shellcheck disable=SC2034 # for wait_until
+wait_interval=0.2
+
 # The daemon's view, what the kernel said last, and whom it keeps waiting, where.
 why_late() {
         local task
