@@ -148,6 +148,10 @@ struct {
  * himself such a name, but gains nothing: it only keeps him from becoming a member. */
 static const char carriers[][16] = { "dbus-daemon", "dbus-broker", "xdg-dbus-proxy" };
 
+/* The kernel checks such a function once. A static one it would check anew on each of the many ways
+ * that lead to it, which takes most of the time that loading takes. It returns a number. */
+#define CHECKED_ONCE __attribute__((noinline))
+
 static void count_lost(void) {
         __u32 key = 0;
         __u64 *n_lost = bpf_map_lookup_elem(&lost, &key);
@@ -156,18 +160,19 @@ static void count_lost(void) {
                 __sync_fetch_and_add(n_lost, 1);
 }
 
-static void report(GateKey node, __u32 kind) {
+CHECKED_ONCE int report(GateKey node, __u32 kind) {
         GateEvent *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
         if (!event) {
                 count_lost();
-                return;
+                return 0;
         }
         event->node = node;
         event->time = bpf_ktime_get_boot_ns();
         event->kind = kind;
         event->process = bpf_get_current_pid_tgid() >> 32;
         bpf_ringbuf_submit(event, 0);
+        return 0;
 }
 
 /* What is kept of the node that a file is of; NULL for the many that are not watched. *ret_node is
@@ -187,7 +192,7 @@ static GateMark *find_mark(struct file *file, GateKey *ret_node) {
 
 /* The tag under which the current process may use the node by its (real) user or by its control
  * group; 0 for none. */
-static __u64 find_meant(GateKey node) {
+CHECKED_ONCE __u64 find_meant(GateKey node) {
         GateMeant who = { .node = node,
                           .id = (__u32) bpf_get_current_uid_gid(),
                           .kind = GATE_MEANT_UID };
@@ -203,38 +208,34 @@ static __u64 find_meant(GateKey node) {
         return tag ? *tag : 0;
 }
 
-/* Whether the current process may use the node, and in *ret_tag the lease that says so, if one
- * does. */
-static int is_allowed(GateKey node, const GateMark *mark, __u64 *ret_tag) {
+/* The tag of the lease under which the current process may use a node with so many bindings and
+ * delegates; GATE_TAG_OURS if it needs none, 0 if it may not. */
+CHECKED_ONCE __u64 find_tag(GateKey node, __u32 n_bindings, __u32 n_delegates) {
         struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
         GateBinding binding = { .node = node };
         GateMember *member;
         int ours = 0;
 
-        if (mark->n_bindings == 0)
-                return 1;
+        if (n_bindings == 0)
+                return GATE_TAG_OURS;
         member = bpf_task_storage_get(&members, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
         /* Without memory, or on kernels before 6.2 when this processor is busy with another
          * task's storage, nothing can be known. Better a stranger passes for once than that
          * the holder of a lease is refused. */
         if (!member)
-                return 1;
+                return GATE_TAG_OURS;
         for (int i = 0; i < GATE_MEMBER_TAGS; i++) {
                 binding.tag = member->tags[i];
                 ours |= binding.tag == GATE_TAG_OURS;
-                if (binding.tag > GATE_TAG_OURS && bpf_map_lookup_elem(&bindings, &binding)) {
-                        *ret_tag = binding.tag;
-                        return 1;
-                }
+                if (binding.tag > GATE_TAG_OURS && bpf_map_lookup_elem(&bindings, &binding))
+                        return binding.tag;
         }
-        if (!ours && mark->n_delegates > 0) {
-                *ret_tag = find_meant(node);
-                return *ret_tag != 0;
-        }
-        return ours;
+        if (ours)
+                return GATE_TAG_OURS;
+        return n_delegates > 0 ? find_meant(node) : 0;
 }
 
-static int refuse(GateKey node, __u32 request) {
+CHECKED_ONCE int note_refusal(GateKey node, __u32 request) {
         GateUser user = { .node = node, .process = bpf_get_current_pid_tgid() >> 32 };
         __u64 start = bpf_get_current_task_btf()->group_leader->start_boottime;
         GateTries first = { .start = start, .count = 1, .request = request }, *known;
@@ -244,13 +245,17 @@ static int refuse(GateKey node, __u32 request) {
                 __sync_fetch_and_add(&known->count, 1);
                 known->last = bpf_ktime_get_boot_ns();
                 known->request = request;
-                return -EBUSY;
+                return 0;
         }
         first.last = bpf_ktime_get_boot_ns();
         first.uid = (__u32) bpf_get_current_uid_gid();
         bpf_get_current_comm(first.command, sizeof(first.command));
         bpf_map_update_elem(&refusals, &user, &first, BPF_ANY);
-        report(node, GATE_EVENT_REFUSED);
+        return report(node, GATE_EVENT_REFUSED);
+}
+
+static int refuse(GateKey node, __u32 request) {
+        note_refusal(node, request);
         return -EBUSY;
 }
 
@@ -262,7 +267,6 @@ static int decide_unknown(GateKey node) {
         GateKey whole = GATE_BUS_KEY(bus);
         GateMark *mark;
         GateBus *held;
-        __u64 tag;
 
         if (node >> 32 != S_IFCHR || MAJOR(number) != USB_MAJOR)
                 return 0;
@@ -272,14 +276,14 @@ static int decide_unknown(GateKey node) {
         if ((device < 64 ? held->known[0] >> device : held->known[1] >> (device - 64)) & 1)
                 return 0;
         mark = bpf_map_lookup_elem(&nodes, &whole);
-        if (!mark || is_allowed(whole, mark, &tag))
+        if (!mark || find_tag(whole, mark->n_bindings, mark->n_delegates))
                 return 0;
         return refuse(whole, 0);
 }
 
 SEC("lsm/file_open")
 int BPF_PROG(on_open, struct file *file, int ret) {
-        __u64 address = (__u64) file, tag = 0;
+        __u64 address = (__u64) file, tag;
         GateKey node = 0;
         GateMark *mark;
 
@@ -288,9 +292,10 @@ int BPF_PROG(on_open, struct file *file, int ret) {
         mark = find_mark(file, &node);
         if (!mark)
                 return node ? decide_unknown(node) : 0;
-        if (!is_allowed(node, mark, &tag))
+        tag = find_tag(node, mark->n_bindings, mark->n_delegates);
+        if (!tag)
                 return refuse(node, 0);
-        if (tag)
+        if (tag > GATE_TAG_OURS)
                 bpf_map_update_elem(&files, &address, &tag, BPF_ANY);
         else /* what another file at this address may have left */
                 bpf_map_delete_elem(&files, &address);
@@ -311,7 +316,7 @@ static int is_claim(__u32 request) {
                number == USB_CLAIM_DETACHED;
 }
 
-static void count(GateKey node, __u32 request) {
+CHECKED_ONCE int count(GateKey node, __u32 request) {
         GateUser user = { .node = node, .process = bpf_get_current_pid_tgid() >> 32 };
         GateUsage first = { .requests = 1 }, *usage;
         __u64 start = bpf_get_current_task_btf()->group_leader->start_boottime;
@@ -333,17 +338,17 @@ static void count(GateKey node, __u32 request) {
         }
         if (usb && is_claim(request))
                 report(node, GATE_EVENT_CLAIM);
+        return 0;
 }
 
 static int decide_ioctl(struct file *file, __u32 request) {
         GateMark *mark;
         GateKey node;
-        __u64 tag;
 
         mark = find_mark(file, &node);
         if (!mark)
                 return 0;
-        if (!is_allowed(node, mark, &tag))
+        if (!find_tag(node, mark->n_bindings, mark->n_delegates))
                 return refuse(node, request);
         count(node, request);
         return 0;
@@ -371,7 +376,9 @@ void BPF_PROG(on_close, struct file *file) {
         report(node, GATE_EVENT_CLOSE);
 }
 
-static int is_carrier(struct task_struct *leader) {
+/* Whether the current process is one. */
+CHECKED_ONCE int is_carrier(void) {
+        struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
         char command[16];
 
         bpf_probe_read_kernel(command, sizeof(command), leader->comm);
@@ -415,7 +422,7 @@ int BPF_PROG(on_receive, struct file *file, int ret) {
         if (!tag)
                 return 0;
         binding.tag = *tag;
-        if (!bpf_map_lookup_elem(&bindings, &binding) || is_carrier(leader))
+        if (!bpf_map_lookup_elem(&bindings, &binding) || is_carrier())
                 return 0;
         member = bpf_task_storage_get(&members, leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
         if (member)
