@@ -22,10 +22,13 @@ number=$(ctl lock $one --reason 'nightly test' --for 1h)
 spawn first "$TOP_BUILDDIR/stlinkctl" run --probe $two --reason 'long run' -- sleep 300
 first=$spawned
 check_soon "leased" 10 is $two leased
+fifos() { find "$scratch/run" -name 'lease-*' | wc -l; }
+check_soon "one FIFO is made ahead" 10 eval '[ "$(fifos)" -eq 2 ]'
 before=$(leases)
 kill_daemon
 run_daemon
 check_equal "after a crash all is as it was" "$before" "$(leases)"
+check_equal "but the FIFO that was nobody's" 1 "$(fifos)"
 check_match "the limit goes on" 'in 59 min' "$(ctl leases)"
 check_fails "both are held" ctl run --probe $one -- true
 check_fails "both are held" ctl run --probe $two -- true
