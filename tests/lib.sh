@@ -132,6 +132,7 @@ why_late() {
 spawn() {
         local log=$scratch/$1.log
         shift
+        : >"$log" # before anybody looks for what an earlier one of that name said
         "$@" >"$log" 2>&1 </dev/null &
         spawned=$!
         lib_pids+=("$spawned")
