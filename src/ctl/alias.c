@@ -95,8 +95,9 @@ static int load(const char *path, bool own, Aliases *aliases) {
         Loading loading = { .aliases = aliases, .own = own };
         int line;
 
+        /* HOME may be somebody else's, as under runuser. */
         if (access(path, F_OK) < 0)
-                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+                return errno == ENOENT || errno == ENOTDIR || (own && errno == EACCES) ? 0 : -errno;
         line = ini_parse(path, loaded, &loading);
         if (line > 0) {
                 client_say("%s, line %d, is no alias (try 'bench3 = 066DFF504955857567012345').",

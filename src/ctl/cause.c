@@ -270,7 +270,7 @@ static void check_no_permission(const Facts *facts, Finding *finding) {
         for (size_t i = 0; i < facts->n_probes; i++) {
                 const ProbeFact *probe = &facts->probes[i];
 
-                if (probe->access == 0)
+                if (probe->access == 0 || probe->for_leases)
                         continue;
                 finding->certainty = CERTAINTY_SEEN;
                 evidence(finding,
@@ -284,7 +284,10 @@ static void check_no_permission(const Facts *facts, Finding *finding) {
                 return;
         }
         finding->certainty = CERTAINTY_RULED_OUT;
-        evidence(finding, "You may read and write %s.", facts->probes[0].node);
+        evidence(finding,
+                 facts->probes[0].for_leases ? "Whoever has a lease may use %s (policy \"strict\")."
+                                             : "You may read and write %s.",
+                 facts->probes[0].node);
 }
 
 static void check_rules_dropped(const Facts *facts, Finding *finding) {

@@ -8,10 +8,14 @@
 #include "ctl/connection.h"
 #include "ctl/obtain.h"
 #include "ctl/text.h"
+#include "usb/node.h"
 
 #define DEFAULT_WAIT    (5 * USEC_PER_SEC)
 #define RETURN_DEADLINE (5 * USEC_PER_SEC) /* for a probe that leaves its boot loader */
 #define RETURN_INTERVAL 100                /* ms */
+
+#define DEPARTURE_DEADLINE (3 * USEC_PER_SEC)
+#define DEPARTURE_INTERVAL 20 /* ms */
 
 /* A probe that has just come back in its boot loader is about to be updated by somebody. */
 #define UPDATE_TIME (60 * USEC_PER_SEC)
@@ -91,19 +95,47 @@ int connection_open(Connection *connection) {
         return r < 0 ? r : open_session(connection);
 }
 
-int connection_reopen(Connection *connection, Usec deadline) {
+static bool is_cancelled(const Connection *connection, int wait_ms) {
+        struct pollfd cancel = { .fd = connection->cancel_fd, .events = POLLIN };
+
+        return poll(&cancel, 1, wait_ms) > 0;
+}
+
+/* A probe that was told to go is there a little longer: its firmware takes its time, and a hub
+ * tells of it when it is asked next. */
+static int await_departure(const Connection *connection, Usec deadline) {
+        uint8_t ignored;
+
+        while (connection->node_fd >= 0 &&
+               node_get_device(connection->node_fd, &ignored) != -ENODEV &&
+               now_usec(CLOCK_MONOTONIC) < deadline)
+                if (is_cancelled(connection, DEPARTURE_INTERVAL))
+                        return -ECANCELED;
+        return 0;
+}
+
+/* Until the daemon has heard of it too, it hands out the node that is gone. */
+static int open_again(Connection *connection) {
         int r;
 
         connection_close(connection);
-        do {
-                struct pollfd cancel = { .fd = connection->cancel_fd, .events = POLLIN };
-
-                if (poll(&cancel, 1, RETURN_INTERVAL) > 0)
-                        return -ECANCELED;
-                sd_bus_error_free(&connection->error);
-                r = client_lease_open(connection->lease, &connection->error, &connection->node_fd);
-        } while (r < 0 && r != -EOWNERDEAD && now_usec(CLOCK_MONOTONIC) < deadline);
+        sd_bus_error_free(&connection->error);
+        r = client_lease_open(connection->lease, &connection->error, &connection->node_fd);
         return r < 0 ? r : open_session(connection);
+}
+
+int connection_reopen(Connection *connection, Usec deadline) {
+        int r = await_departure(connection,
+                                usec_add(now_usec(CLOCK_MONOTONIC), DEPARTURE_DEADLINE));
+
+        if (r < 0)
+                return r;
+        do {
+                if (is_cancelled(connection, RETURN_INTERVAL))
+                        return -ECANCELED;
+                r = open_again(connection);
+        } while (r < 0 && r != -EOWNERDEAD && now_usec(CLOCK_MONOTONIC) < deadline);
+        return r;
 }
 
 int connection_enter(Connection *connection, uint8_t ap) {

@@ -77,13 +77,16 @@ static void describe_usb(Rows *rows, const ProbeFact *probe) {
 }
 
 static void describe_node(Rows *rows, const ProbeFact *probe) {
-        Row *row = add(rows, "node", probe->access == 0 ? OK : BAD);
+        Row *row = add(rows, "node", probe->access == 0 || probe->for_leases ? OK : BAD);
 
         row_set_string(row, "node", probe->node);
         row_set_boolean(row, "accessible", probe->access == 0);
         set_text(row, "%s %s; mode %04o, owner %s, group %s%s%s", probe->node,
-                 probe->access == 0 ? "is open to you" : "is closed to you", (unsigned) probe->mode,
-                 probe->owner, probe->group, probe->acl[0] ? ", access list: " : "", probe->acl);
+                 probe->access == 0  ? "is open to you"
+                 : probe->for_leases ? "is for who has a lease (policy \"strict\")"
+                                     : "is closed to you",
+                 (unsigned) probe->mode, probe->owner, probe->group,
+                 probe->acl[0] ? ", access list: " : "", probe->acl);
 }
 
 static const char *remark_text(RuleRemarkKind kind, bool strict) {

@@ -173,8 +173,8 @@ Verdict doctor_judge(const Examination *examination) {
                 return VERDICT_WEDGED;
         if (found->failed_rounds > 0 || found->median > DOCTOR_SLOW_ROUND)
                 return VERDICT_POOR_LINK;
-        /* stlinkd opened it for us; every other tool opens it itself. */
-        if (examination->probe->access < 0)
+        /* stlinkd opened it for us; every other tool opens it itself, if not under a lease. */
+        if (examination->probe->access < 0 && !examination->probe->for_leases)
                 return VERDICT_NO_PERMISSION;
         verdict = judge_target(found);
         if (verdict == VERDICT_HEALTHY && doctor_firmware_is_old(&found->firmware))

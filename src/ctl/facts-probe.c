@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "core/serial.h"
 #include "ctl/facts-internal.h"
+#include "ctl/parts.h"
 #include "gate/process.h"
 #include "gate/scan.h"
 
@@ -185,8 +186,11 @@ static HolderFact *add_holder(ProbeFact *fact, uint32_t pid) {
 static void take_over_holders(ProbeFact *fact) {
         for (size_t i = 0; i < fact->view->n_holders; i++) {
                 const HolderView *view = &fact->view->holders[i];
-                HolderFact *holder = add_holder(fact, view->pid);
+                HolderFact *holder;
 
+                if (parts_is_beside(view)) /* a terminal program is in nobody's way */
+                        continue;
+                holder = add_holder(fact, view->pid);
                 if (!holder)
                         return;
                 holder->claimed = view->claimed;

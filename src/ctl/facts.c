@@ -71,6 +71,20 @@ static int find_probes(Facts *facts) {
         return r;
 }
 
+static void take_over_view(Facts *facts, const ProbeView *view) {
+        const char *enforcement = facts->snapshot->manager.enforcement;
+
+        for (size_t i = 0; view->port_path && i < facts->n_probes; i++) {
+                ProbeFact *fact = &facts->probes[i];
+
+                if (strcmp(view->port_path, fact->port) != 0)
+                        continue;
+                fact->view = view;
+                fact->lease = snapshot_lease_held(facts->snapshot, view);
+                fact->for_leases = enforcement && strcmp(enforcement, "strict") == 0;
+        }
+}
+
 /* stlinkd may be absent, or may refuse to talk: then its word is missing, no more. */
 static void ask_daemon(Facts *facts) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
@@ -79,28 +93,26 @@ static void ask_daemon(Facts *facts) {
         if (bus_errors_register() < 0 || sd_bus_open_system(&bus) < 0 ||
             client_fetch(bus, /* with_manager= */ true, &error, &facts->snapshot) < 0)
                 return;
-        for (size_t i = 0; i < facts->snapshot->n_probes; i++) {
-                const ProbeView *view = facts->snapshot->probes[i];
-
-                for (size_t k = 0; k < facts->n_probes; k++)
-                        if (view->port_path &&
-                            strcmp(view->port_path, facts->probes[k].port) == 0) {
-                                facts->probes[k].view = view;
-                                facts->probes[k].lease = snapshot_lease_held(facts->snapshot, view);
-                        }
-        }
+        for (size_t i = 0; i < facts->snapshot->n_probes; i++)
+                take_over_view(facts, facts->snapshot->probes[i]);
 }
 
+/* What happened at some port or other long ago says nothing about a probe that is not there now. */
+#define RECENTLY (15 * 60 * USEC_PER_SEC)
+
 static void read_log(Facts *facts) {
+        Usec now = now_usec(CLOCK_MONOTONIC);
         KernelMessages messages = {};
         int r = kernel_messages_read(&messages);
 
         facts->log_error = r < 0 ? r : 0;
         for (size_t i = 0; r >= 0 && i < messages.n; i++) {
-                kernel_log_add(&facts->log, NULL, messages.items[i]);
+                const KernelMessage *message = &messages.items[i];
+
+                if (usec_add(message->time, RECENTLY) >= now)
+                        kernel_log_add(&facts->log, NULL, message->text);
                 for (size_t k = 0; k < facts->n_probes; k++)
-                        kernel_log_add(&facts->probes[k].log, facts->probes[k].port,
-                                       messages.items[i]);
+                        kernel_log_add(&facts->probes[k].log, facts->probes[k].port, message->text);
         }
         if (r >= 0)
                 kernel_messages_done(&messages);

@@ -45,6 +45,7 @@ typedef struct ProbeFact {
         char owner[FACTS_NAME_MAX], group[FACTS_NAME_MAX];
         char acl[FACTS_NAME_MAX]; /* "user:alice", the first such entry; "" for none */
         bool in_group;            /* this user is a member of its group */
+        bool for_leases;          /* the policy is "strict": under a lease he may, else nobody */
 
         char driver[FACTS_NAME_MAX]; /* who has the debug interface: "usbfs" is a program; "" */
         HolderFact holders[HOLDER_FACTS_MAX];
@@ -76,7 +77,7 @@ typedef struct Facts {
         bool is_remote_login; /* by ssh: not the active seat */
         bool has_modem_manager;
         bool v1_quirk;       /* usb-storage is told to leave a V1 alone */
-        KernelLog log;       /* of all ports */
+        KernelLog log;       /* of all ports, in the last quarter of an hour */
         int log_error;       /* why it could not be read; 0 */
         int systemd_version; /* 0: not known */
 } Facts;

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,17 +89,18 @@ bool kernel_log_complains(const KernelLog *log) {
         return log->enumeration + log->over_current + log->no_resources > 0;
 }
 
-static int add(KernelMessages *messages, const char *text, size_t size) {
+static int add(KernelMessages *messages, Usec time, const char *text, size_t size) {
         char *copy = strndup(text, size);
 
         if (!copy)
                 return -ENOMEM;
         if (messages->n == MESSAGES_MAX) {
-                free(messages->items[0]);
-                memmove(messages->items, messages->items + 1, (MESSAGES_MAX - 1) * sizeof(char *));
+                free(messages->items[0].text);
+                memmove(messages->items, messages->items + 1,
+                        (MESSAGES_MAX - 1) * sizeof(*messages->items));
                 messages->n--;
         }
-        messages->items[messages->n++] = copy;
+        messages->items[messages->n++] = (KernelMessage){ .time = time, .text = copy };
         return 0;
 }
 
@@ -116,6 +118,7 @@ static int read_kmsg(KernelMessages *messages) {
                 return -errno;
         for (;;) {
                 ssize_t n = read(fd, record, sizeof(record) - 1);
+                uint64_t time;
                 char *text, *end;
                 int r = 0;
 
@@ -127,11 +130,11 @@ static int read_kmsg(KernelMessages *messages) {
                         return 0;
                 record[n] = '\0';
                 text = strchr(record, ';');
-                if (!text++)
+                if (!text++ || sscanf(record, "%*u,%*u,%" SCNu64, &time) != 1)
                         continue;
                 end = strchrnul(text, '\n');
                 if (is_usb(text, (size_t) (end - text)))
-                        r = add(messages, text, (size_t) (end - text));
+                        r = add(messages, time, text, (size_t) (end - text));
                 if (r < 0)
                         return r;
         }
@@ -159,18 +162,20 @@ static int read_journal(KernelMessages *messages) {
                 r = sd_journal_seek_head(journal);
         while (r >= 0 && (r = sd_journal_next(journal)) > 0) {
                 const void *data;
+                uint64_t time;
                 size_t size;
 
-                if (sd_journal_get_data(journal, "MESSAGE", &data, &size) < 0 || size < 8)
+                if (sd_journal_get_data(journal, "MESSAGE", &data, &size) < 0 || size < 8 ||
+                    sd_journal_get_monotonic_usec(journal, &time, NULL) < 0)
                         continue;
                 if (is_usb((const char *) data + 8, size - 8))
-                        r = add(messages, (const char *) data + 8, size - 8);
+                        r = add(messages, time, (const char *) data + 8, size - 8);
         }
         return r;
 }
 
 int kernel_messages_read(KernelMessages *ret) {
-        KernelMessages messages = { .items = calloc(MESSAGES_MAX, sizeof(char *)) };
+        KernelMessages messages = { .items = calloc(MESSAGES_MAX, sizeof(KernelMessage)) };
         int r, again;
 
         if (!messages.items)
@@ -192,7 +197,7 @@ int kernel_messages_read(KernelMessages *ret) {
 
 void kernel_messages_done(KernelMessages *messages) {
         for (size_t i = 0; i < messages->n; i++)
-                free(messages->items[i]);
+                free(messages->items[i].text);
         free(messages->items);
         *messages = (KernelMessages){};
 }

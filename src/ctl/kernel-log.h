@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/macro.h"
+#include "base/time.h"
 
 /* What the kernel said about USB since it started. */
 
@@ -28,8 +29,13 @@ bool kernel_log_complains(const KernelLog *log);
 
 /* The messages about USB, the oldest first. Read from the kernel, or else from the journal; a
  * negative errno when neither may be read. */
+typedef struct KernelMessage {
+        Usec time; /* CLOCK_MONOTONIC, nearly */
+        char *text;
+} KernelMessage;
+
 typedef struct KernelMessages {
-        char **items;
+        KernelMessage *items;
         size_t n;
 } KernelMessages;
 int kernel_messages_read(KernelMessages *ret);

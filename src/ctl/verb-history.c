@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/fd.h"
+#include "ctl/alias.h"
 #include "ctl/client.h"
 #include "ctl/history.h"
 #include "ctl/output.h"
@@ -78,24 +79,51 @@ typedef struct Wish {
         const Snapshot *snapshot;
         const char *word; /* NULL: any probe */
         Usec since;
+        bool known; /* the journal has something of it */
 } Wish;
+
+/* An alias stands for its serial or port, whether the probe is there or not. */
+static int resolve_alias(Aliases *aliases, Wish *wish) {
+        const char *key;
+        int r;
+
+        if (!wish->word || !alias_is_valid(wish->word))
+                return 0;
+        r = aliases_load(aliases);
+        if (r < 0)
+                return r;
+        key = aliases_find(aliases, wish->word);
+        if (key)
+                wish->word = key;
+        return 0;
+}
+
+static ProbeView *find_probe(const Wish *wish) {
+        _cleanup_free_ ProbeView **candidates = NULL;
+        ProbeView *probe = NULL;
+        size_t n = 0;
+
+        return select_probe(wish->snapshot, wish->word, &probe, &candidates, &n) >= 0 ? probe
+                                                                                      : NULL;
+}
 
 /* A probe that is there, by any of its names, or one of the journal by the beginning of its id. */
 static bool is_meant(const Wish *wish, const Span *span) {
-        _cleanup_free_ ProbeView **candidates = NULL;
-        size_t n = 0, length = strlen(wish->word);
-        ProbeView *probe = NULL;
+        const ProbeView *probe = find_probe(wish);
+        size_t length = strlen(wish->word);
 
-        if (select_probe(wish->snapshot, wish->word, &probe, &candidates, &n) >= 0 && probe->id)
+        if (probe && probe->id)
                 return strcasecmp(probe->id, span->probe) == 0;
         return length >= SELECT_PREFIX_MIN && strncasecmp(span->probe, wish->word, length) == 0;
 }
 
 static bool is_wanted(const Span *span, void *userdata) {
-        const Wish *wish = userdata;
+        Wish *wish = userdata;
 
-        return (span->until == 0 || span->until >= wish->since) &&
-               (!wish->word || is_meant(wish, span));
+        if (wish->word && !is_meant(wish, span))
+                return false;
+        wish->known = true;
+        return span->until == 0 || span->until >= wish->since;
 }
 
 /* --- showing ------------------------------------------------------------------------------ */
@@ -238,6 +266,7 @@ int verb_history(int n, char **words, const Options *options) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(history_done) History history = {};
+        _cleanup_(aliases_done) Aliases aliases = {};
         Wish wish = { .word = n > 0 ? words[0] : options->probe };
         ExitCode code;
         Live live;
@@ -254,11 +283,21 @@ int verb_history(int n, char **words, const Options *options) {
                            options->since);
                 return EXIT_CODE_USAGE;
         }
-        r = fetch(bus, &history, &error);
+        r = resolve_alias(&aliases, &wish);
+        if (r == -EBADMSG)
+                return EXIT_CODE_FAILURE;
+        if (r >= 0)
+                r = fetch(bus, &history, &error);
         if (r < 0)
                 return client_report(&error, r);
         history_finish(&history, is_live, &live);
         history_keep(&history, is_wanted, &wish);
+        if (wish.word && !wish.known && !find_probe(&wish)) {
+                client_say("No probe, and nothing in the journal of use, is called '%s'.",
+                           wish.word);
+                client_say_more("See what there is:  stlinkctl history");
+                return EXIT_CODE_NO_PROBE;
+        }
         if (options->svg)
                 return draw(&history, wish.since, live.now.realtime, options->svg);
         r = show(&history, live.now.realtime, options);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/agent.h"
 #include "ctl/client.h"
 #include "ctl/output.h"
 #include "ctl/row.h"
@@ -62,7 +63,7 @@ static ExitCode set(sd_bus *bus, const char *policy) {
         if (r >= 0)
                 r = sd_bus_message_append(call, "sa{sv}", policy, 0);
         if (r >= 0)
-                r = sd_bus_call(bus, call, TIMEOUT, &error, NULL);
+                r = agent_call(bus, call, TIMEOUT, &error, NULL);
         return r < 0 ? client_report(&error, r) : EXIT_CODE_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/agent.h"
 #include "ctl/client.h"
 #include "ctl/obtain.h"
 #include "ctl/output.h"
@@ -123,7 +124,7 @@ static int climb_admin(Recovery *recovery, const char *method, sd_bus_error *ret
                 r = sd_bus_message_append(call, "ssa{sv}", probe->port_path,
                                           probe->node ? probe->node : "", 0);
         if (r >= 0)
-                r = sd_bus_call(recovery->bus, call, ADMIN_TIMEOUT, &error, NULL);
+                r = agent_call(recovery->bus, call, ADMIN_TIMEOUT, &error, NULL);
         if (r >= 0)
                 return check_after(recovery, reterr, ret);
         outcome_done(ret);

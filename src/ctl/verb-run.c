@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
 #include <string.h>
 
 #include "ctl/client.h"
@@ -40,7 +41,7 @@ static void check_probe(ClientLease *lease, const ProbeView *probe) {
         client_say_more("Bring it back:  stlinkctl recover %s", probe->id);
 }
 
-int verb_run(int n, char **words, const Options *options) {
+static int run_leased(char **words, const Options *options, bool *ret_interrupted) {
         _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         _cleanup_(snapshot_freep) Snapshot *snapshot = NULL;
         _cleanup_(client_lease_freep) ClientLease *lease = NULL;
@@ -57,7 +58,6 @@ int verb_run(int n, char **words, const Options *options) {
         ExitCode code;
         int status;
 
-        (void) n;
         if (options_check_purpose(options, &request.kind) < 0)
                 return exit_code_of_wrapper(EXIT_CODE_USAGE);
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
@@ -74,9 +74,30 @@ int verb_run(int n, char **words, const Options *options) {
         code = prepare(probe, words, options, &command);
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
-        status = wrapper_run(lease, command ? command : words, options->until);
+        status = wrapper_run(lease, command ? command : words, options->until, ret_interrupted);
         if (status != EXIT_CODE_OK && options->until == UNTIL_TREE &&
             !(request.kind && strcmp(request.kind, "firmware-update") == 0))
                 check_probe(lease, probe);
+        return status;
+}
+
+/* A shell goes on with its script unless what it ran died of the interrupt itself. */
+static void die_interrupted(void) {
+        sigset_t set;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGINT);
+        (void) signal(SIGINT, SIG_DFL);
+        (void) sigprocmask(SIG_UNBLOCK, &set, NULL);
+        (void) raise(SIGINT);
+}
+
+int verb_run(int n, char **words, const Options *options) {
+        bool interrupted = false;
+        int status = run_leased(words, options, &interrupted);
+
+        (void) n;
+        if (interrupted)
+                die_interrupted();
         return status;
 }

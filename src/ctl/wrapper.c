@@ -29,7 +29,7 @@ typedef struct Wrapper {
         Until until;
         pid_t pid; /* 0 once it has ended */
         int status;
-        bool done;
+        bool interrupted, done;
 } Wrapper;
 
 static void stop_tree(Wrapper *wrapper) {
@@ -91,6 +91,7 @@ static int tell_leftovers(sd_event_source *source, uint64_t usec, void *userdata
 static int command_ended(Wrapper *wrapper, const siginfo_t *info) {
         wrapper->pid = 0;
         wrapper->status = info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
+        wrapper->interrupted = info->si_code != CLD_EXITED && info->si_status == SIGINT;
         if (wrapper->until == UNTIL_MAIN) {
                 wrapper->done = true;
                 return 0;
@@ -118,8 +119,9 @@ static int child_ended(sd_event_source *source, const struct signalfd_siginfo *s
         return r;
 }
 
-/* The terminal sends its signals to the whole process group, the command included; what a
- * program sends reaches only us, and is passed on. */
+/* The terminal sends what is typed to the whole process group, the command included; what a program
+ * sends reaches only us, and is passed on. So is a hang-up: if we lead the session, it is the
+ * leader alone who hears of it. */
 static int was_signalled(sd_event_source *source, const struct signalfd_siginfo *si,
                          void *userdata) {
         Wrapper *wrapper = userdata;
@@ -127,7 +129,7 @@ static int was_signalled(sd_event_source *source, const struct signalfd_siginfo 
 
         (void) source;
         if (wrapper->pid > 0) {
-                if (si->ssi_code != SI_KERNEL)
+                if (si->ssi_code != SI_KERNEL || signal == SIGHUP)
                         (void) kill(wrapper->pid, signal);
                 return 0;
         }
@@ -216,7 +218,7 @@ static void offer_explanation(const Wrapper *wrapper) {
                                 wrapper->command);
 }
 
-int wrapper_run(ClientLease *lease, char **command, Until until) {
+int wrapper_run(ClientLease *lease, char **command, Until until, bool *ret_interrupted) {
         Wrapper wrapper = { .lease = lease, .command = command[0], .until = until };
         sigset_t mask;
         int r = prepare(&wrapper, &mask);
@@ -240,5 +242,6 @@ int wrapper_run(ClientLease *lease, char **command, Until until) {
                 return exit_code_of_wrapper(client_report(NULL, r));
         tell_what_remains(&wrapper);
         offer_explanation(&wrapper);
+        *ret_interrupted = wrapper.interrupted;
         return wrapper.status;
 }

@@ -125,6 +125,23 @@ static const char *problem_text(int error) {
         }
 }
 
+/* It may answer very well, to whoever has claimed it. */
+static bool tell_user(const Task *task, const Probe *probe) {
+        const GateHolder *holders = NULL;
+        size_t n = 0;
+
+        if (task->probe->node)
+                holders = gate_node_holders(task->probe->node, &n);
+        if (n == 0)
+                return false;
+        (void) sd_bus_reply_method_errorf(task->message, STLINKD_ERROR_BUSY,
+                                          "Probe %s is used by %s (pid %d) of %s, so it cannot be "
+                                          "asked. End that program first",
+                                          probe->id, holders[0].process->command,
+                                          (int) holders[0].process->pid, holders[0].process->user);
+        return true;
+}
+
 void manager_recovered(const Task *task, const JobResult *result) {
         Manager *manager = task->probe->manager;
         const Probe *probe = probe_get(manager->probes, task->probe->number);
@@ -136,6 +153,8 @@ void manager_recovered(const Task *task, const JobResult *result) {
                                                   "Probe %s left its port", probe->id);
                 return;
         }
+        if (result->error == -EBUSY && tell_user(task, probe))
+                return;
         reading_from_result(result, &reading);
         r = probe_checked(manager->probes, probe->number, result->error, &reading,
                           &manager->probe_changes);

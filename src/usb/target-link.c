@@ -38,12 +38,14 @@ int target_link_init(TargetLink *link, ProbeSession *session, uint8_t ap) {
 /* Read or write: exactly one of in and out. */
 static int link_block(TargetLink *link, uint32_t address, uint8_t *in, const uint8_t *out,
                       size_t size) {
+        unsigned swd_khz = probe_session_info(link->session)->swd_khz;
+
         if (size > (uint64_t) UINT32_MAX + 1 - address)
                 return -ERANGE;
         for (size_t done = 0; done < size;) {
                 MemoryAccess memory =
-                        memory_next_access(link_firmware(link), link->ap, address + (uint32_t) done,
-                                           (uint32_t) (size - done));
+                        memory_next_access(link_firmware(link), swd_khz, link->ap,
+                                           address + (uint32_t) done, (uint32_t) (size - done));
                 SwdAccess access;
                 int r = in ? swd_access_init_read(&access, link_firmware(link), &memory, in + done)
                            : swd_access_init_write(&access, link_firmware(link), &memory,

@@ -17,6 +17,9 @@
  * tries again and again. */
 #define CLAIM_PAUSE (5 * USEC_PER_MSEC)
 
+#define DEPARTURE_TIME     (300 * USEC_PER_MSEC)
+#define DEPARTURE_INTERVAL 20 /* ms */
+
 typedef struct UsbTransport {
         Transport base;
         libusb_context *context;
@@ -148,11 +151,21 @@ static void usb_completed(struct libusb_transfer *libusb) {
         transfer->completed = 1;
 }
 
-/* A pull shows as one error or another before the kernel knows that the device is gone. */
+/* A pull shows as one error or another before the kernel knows that the device is gone: a hub tells
+ * it when it is asked next, a quarter of a second later at most (USB 2.0, chapter 11: the bInterval
+ * of its status endpoint). */
 static int usb_refine(const UsbTransport *t, int error) {
+        Usec deadline = usec_add(now_usec(CLOCK_MONOTONIC), DEPARTURE_TIME);
         uint8_t ignored;
 
-        return error == -EIO && node_get_device(t->fd, &ignored) == -ENODEV ? -ENODEV : error;
+        if (error != -EIO)
+                return error;
+        while (node_get_device(t->fd, &ignored) != -ENODEV) {
+                if (now_usec(CLOCK_MONOTONIC) >= deadline)
+                        return error;
+                (void) poll(NULL, 0, DEPARTURE_INTERVAL);
+        }
+        return -ENODEV;
 }
 
 static int usb_submit(UsbTransport *t, uint8_t endpoint, uint8_t *buffer, size_t size,

@@ -5,7 +5,7 @@
 # deadline: 180
 # shellcheck source=fake.sh
 . "${0%/*}/fake.sh"
-need dbus-daemon dbus-send busctl pgrep script
+need dbus-daemon dbus-send busctl perl pgrep script
 
 released() { # how often a lease was given back so far
         grep -c '^Release ' "$scratch/fake.log"
@@ -132,6 +132,19 @@ check_match "Ctrl-C is not passed on to a command that has left the terminal" 'i
 interrupt bash "$scratch/trap.sh" "$scratch/trapping"
 check_match "Ctrl-C reaches a command on the terminal" 'interrupted: yes' "$out"
 check_match "and its status is ours" 'status 8' "$out"
+died_of() { # COMMAND...: the signal that stlinkctl ends by when it runs that
+        # shellcheck disable=SC2016 # perl's
+        perl -e 'system(@ARGV); print $? & 127' "$TOP_BUILDDIR/stlinkctl" run -- "$@" 2>/dev/null
+}
+# shellcheck disable=SC2016
+check_equal "who dies of the interrupt, makes us: the shell's script ends, too" 2 "$(died_of sh -c 'kill -INT $$')"
+check_equal "who only says so does not" 0 "$(died_of sh -c 'exit 130')"
+before=$(released)
+spawn window script -qec "exec $TOP_BUILDDIR/stlinkctl run -- sleep 4711" /dev/null
+wait_until 20 pgrep -f '^sleep 4711' || fail "a command runs in a window"
+kill -KILL "$spawned"
+check_soon "the window is closed: its command ends" 20 eval '! pgrep -f "^sleep 4711"'
+check_soon "and the lease is given back" 20 eval '[ "$(released)" -gt "$before" ]'
 out=$(timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- sh -c 'tty >/dev/null && echo terminal'" /dev/null </dev/null | tr -d '\r')
 check_match "the terminal is the command's" terminal "$out"
 

@@ -46,7 +46,7 @@ START_TEST(ranges_are_cut) {
         uint32_t address = ranges[_i].address, left = ranges[_i].size;
 
         for (size_t i = 0; left > 0; i++) {
-                MemoryAccess access = memory_next_access(&ranges[_i].firmware, 0, address, left);
+                MemoryAccess access = memory_next_access(&ranges[_i].firmware, 0, 0, address, left);
 
                 ck_assert_uint_lt(i, ACCESSES_MAX);
                 ck_assert_uint_eq(access.address, address);
@@ -54,6 +54,25 @@ START_TEST(ranges_are_cut) {
                 ck_assert_uint_eq(access.size, ranges[_i].expected[i].size);
                 address += access.size;
                 left -= access.size;
+        }
+}
+END_TEST
+
+/* A quarter of a second, at 46 clocks a word */
+START_TEST(slow_clocks_take_less) {
+        static const struct {
+                unsigned khz;
+                uint16_t size;
+        } clocks[] = { { 0, 6144 },  { 4000, 6144 }, { 1800, 6144 }, { 240, 5216 },
+                       { 50, 1084 }, { 5, 108 },     { 1, 20 } };
+        const Firmware firmware = V3;
+
+        for (size_t i = 0; i < ELEMENTSOF(clocks); i++) {
+                MemoryAccess access =
+                        memory_next_access(&firmware, clocks[i].khz, 0, 0x08000000, 0x10000);
+
+                ck_assert_uint_eq(access.width, 4);
+                ck_assert_uint_eq(access.size, clocks[i].size);
         }
 }
 END_TEST
@@ -67,8 +86,9 @@ START_TEST(every_access_is_possible) {
                         uint32_t size = 1 + (offset * 2654435761u) % 20000, done = 0;
 
                         while (done < size) {
-                                MemoryAccess access = memory_next_access(
-                                        &firmwares[f], 0, 0x20000000 + offset + done, size - done);
+                                MemoryAccess access =
+                                        memory_next_access(&firmwares[f], 0, 0,
+                                                           0x20000000 + offset + done, size - done);
                                 Command command;
 
                                 ck_assert_uint_le(access.size, size - done);
@@ -91,6 +111,7 @@ int main(void) {
 
         tcase_add_loop_test(tcase, ranges_are_cut, 0, ELEMENTSOF(ranges));
         tcase_add_test(tcase, every_access_is_possible);
+        tcase_add_test(tcase, slow_clocks_take_less);
         suite_add_tcase(suite, tcase);
         srunner_run_all(runner, CK_ENV);
         failed = srunner_ntests_failed(runner);

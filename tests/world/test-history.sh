@@ -79,6 +79,12 @@ check "short ones are merged" test "$(entries '.event == "use" and .command == "
 
 # Choosing
 check_equal "one probe" 0 "$(entries ".probe != \"$two\"" $two)"
+export XDG_CONFIG_HOME=$scratch/config
+ctl alias bench $two
+check_equal "by its alias" "$(entries true $two)" "$(entries true bench)"
+run ctl history nonsense
+check_equal "a name that is nobody's" 3 "$status"
+check_match "is told" "is called 'nonsense'" "$output"
 check "both" test "$(entries true)" -gt "$(entries true $two)"
 check_equal "since now" 0 "$(entries true --since 0)"
 check_equal "since an hour" "$(entries true)" "$(entries true --since 1h)"

@@ -37,6 +37,7 @@ check_no_match "in silence" . "$output"
 run ctl run --probe $one --with vcp -- true
 check_equal "with its serial port, too" 0 "$status"
 check_match "and who is there is told" "tail \(PID $reader\) of .* has the probe's serial port open" "$output"
+check_no_match "for doctor he is in nobody's way" '"verdict": *"(held|none)"' "$(ctl doctor $one --json)"
 kill $reader
 wait $reader 2>/dev/null
 check_soon "gone again" 10 eval "! has_line $one 'tail '"
