@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/fd.h"
 #include "bus/bus-internal.h"
+#include "bus/errors.h"
 
 static int get_version(sd_bus *connection, const char *path, const char *interface,
                        const char *property, sd_bus_message *reply, void *userdata,
@@ -48,15 +49,20 @@ static int method_get_history(sd_bus_message *message, void *userdata, sd_bus_er
         return r < 0 ? r : sd_bus_reply_method_return(message, "h", fd);
 }
 
+/* To look who has it open takes a look at every process, so it is for stlinkd-admin. */
 static int method_get_obstacle(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        BusCaller client = {};
+        BusCaller client = {}, caller;
         char text[OBSTACLE_MAX];
         Bus *bus = userdata;
         const char *port;
         uint32_t uid;
         int r;
 
-        (void) error;
+        r = bus_caller_read(bus, message, &caller, error);
+        if (r < 0)
+                return r;
+        if (caller.uid != 0)
+                return bus_error_setf(error, EACCES, "Only root may ask that");
         r = sd_bus_message_read(message, "ssu", &port, &client.name, &uid);
         if (r < 0)
                 return r;

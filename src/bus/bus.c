@@ -21,9 +21,9 @@ typedef struct Dirty {
 
 /* By bit: ProbeProperty. */
 static const char *const probe_names[] = {
-        "Serial", "Ambiguous",   "Model", "ProductId",     "PortPath", "Node",
-        "Parts",  "Firmware",    "Mode",  "TargetVoltage", "State",    "Holders",
-        "Leases", "LoaderSince", "Wedge", "ReturnBy",
+        "Serial", "Ambiguous",   "Model", "ProductId",     "PortPath",       "Node",
+        "Parts",  "Firmware",    "Mode",  "TargetVoltage", "State",          "Holders",
+        "Leases", "LoaderSince", "Wedge", "ReturnBy",      "SerialReported",
 };
 
 /* By bit: BusLeaseProperty. */

@@ -79,10 +79,6 @@ static bool should_read(const Probe *probe) {
                !(probe->wanted && probe->wedge != PROBE_WEDGE_NONE);
 }
 
-static bool has_proven_serial(SerialKind kind) {
-        return kind == SERIAL_GOOD || kind == SERIAL_RAW;
-}
-
 static bool find_ambiguous(const ProbeTable *table, const Probe *probe) {
         if (!probe->serial[0])
                 return false;
@@ -244,7 +240,7 @@ static Probe *find_returning(const ProbeTable *table, const char *port_path, con
         Probe *same_serial = NULL;
 
         LIST_FOREACH(&table->probes, Probe, probe, probes) {
-                bool proven = has_proven_serial(kind) && has_proven_serial(probe->serial_kind);
+                bool proven = serial_is_proven(kind) && serial_is_proven(probe->serial_kind);
                 bool same = strcmp(probe->serial, serial) == 0;
 
                 if (probe->plugged)
@@ -302,7 +298,7 @@ static void probe_put_on(Probe *probe, const ProbeDescription *description, cons
                          SerialKind kind, Usec now) {
         const ProbeProduct *product = probe_product_find(STLINK_VENDOR_ID, description->product_id);
 
-        if (has_proven_serial(kind) || !has_proven_serial(probe->serial_kind)) {
+        if (serial_is_proven(kind) || !serial_is_proven(probe->serial_kind)) {
                 probe->serial_kind = kind;
                 (void) snprintf(probe->serial, sizeof(probe->serial), "%s", serial);
         }
@@ -378,7 +374,8 @@ static void probe_arrive(ProbeTable *table, const ProbeDescription *description,
                 probe = probe_add(table, TAKE_PTR(arrival->fresh));
         before = *probe;
         extra = probe_take_parts(probe, TAKE_PTR(arrival->parts), description->n_parts);
-        extra |= strcmp(probe->reported ?: "", arrival->reported) != 0 ? PROBE_PROPERTY_SERIAL : 0;
+        if (strcmp(probe->reported ?: "", arrival->reported) != 0)
+                extra |= PROBE_PROPERTY_SERIAL_REPORTED;
         free(probe->reported);
         probe->reported = TAKE_PTR(arrival->reported);
         probe_put_on(probe, description, serial, kind, now);

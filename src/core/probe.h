@@ -112,7 +112,7 @@ typedef struct Probe {
 
 /* Which of a probe's properties a change touched. */
 typedef enum ProbeProperty {
-        PROBE_PROPERTY_SERIAL = 1 << 0, /* the canonical one and the reported one */
+        PROBE_PROPERTY_SERIAL = 1 << 0, /* the canonical one */
         PROBE_PROPERTY_AMBIGUOUS = 1 << 1,
         PROBE_PROPERTY_MODEL = 1 << 2,
         PROBE_PROPERTY_PRODUCT_ID = 1 << 3,
@@ -129,6 +129,7 @@ typedef enum ProbeProperty {
         PROBE_PROPERTY_LOADER_SINCE = 1 << 13,
         PROBE_PROPERTY_WEDGE = 1 << 14,
         PROBE_PROPERTY_RETURN_BY = 1 << 15,
+        PROBE_PROPERTY_SERIAL_REPORTED = 1 << 16,
 } ProbeProperty;
 
 typedef enum ProbeChangeType {

@@ -120,6 +120,10 @@ SerialKind serial_canonicalize(const char *reported, char *canonical) {
         return SERIAL_ODD;
 }
 
+bool serial_is_proven(SerialKind kind) {
+        return kind == SERIAL_GOOD || kind == SERIAL_RAW;
+}
+
 void serial_escape(const char *reported, char *buffer, size_t size) {
         (void) text_escape(reported ? reported : "", reported ? strlen(reported) : 0, buffer, size);
 }

@@ -24,6 +24,9 @@ typedef enum SerialKind {
  * reported may be NULL. */
 SerialKind serial_canonicalize(const char *reported, char *canonical);
 
+/* Whether a serial of that kind is one that no other probe has. */
+bool serial_is_proven(SerialKind kind);
+
 /* Make reported printable for people: control and invalid bytes become \xNN. */
 void serial_escape(const char *reported, char *buffer, size_t size);
 

@@ -130,7 +130,8 @@ static int read_id(const char *text, uint32_t max, uint32_t *ret) {
         unsigned long value;
         char *end;
 
-        if (!isdigit((unsigned char) *text))
+        /* One spelling, so that nobody is told of twice. */
+        if (!isdigit((unsigned char) *text) || (text[0] == '0' && text[1]))
                 return -EINVAL;
         errno = 0;
         value = strtoul(text, &end, 10);

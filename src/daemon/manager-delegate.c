@@ -136,7 +136,24 @@ static bool is_outdated(const LeaseDelegate *delegate) {
                !(delegate->process && process_is_alive(delegate->process));
 }
 
-int lease_entry_delegate(LeaseEntry *entry, const char *who, sd_bus_error *error) {
+/* A process can belong to so many leases only: nobody fills that of others. */
+static int check_own(LeaseEntry *entry, const BusCaller *caller, sd_bus_error *error) {
+        LeaseDelegate *last = &entry->delegates.items[entry->delegates.n - 1];
+        int r;
+
+        if (last->kind != DELEGATE_PID || caller->uid == 0 || last->process->uid == caller->uid)
+                return 0;
+        r = bus_error_setf(error, EACCES,
+                           "Process %d is %s's; a lease can be delegated to processes of your own, "
+                           "or to a user as \"uid:%u\"",
+                           (int) last->process->pid, last->process->user,
+                           (unsigned) last->process->uid);
+        delegates_remove(&entry->delegates, last);
+        return r;
+}
+
+int lease_entry_delegate(LeaseEntry *entry, const char *who, const BusCaller *caller,
+                         sd_bus_error *error) {
         bool is_known = delegates_find(&entry->delegates, who);
         LeaseDelegate *first;
         int r;
@@ -146,6 +163,9 @@ int lease_entry_delegate(LeaseEntry *entry, const char *who, sd_bus_error *error
         r = delegates_add(&entry->delegates, who);
         if (r < 0)
                 return refuse(who, r, error);
+        r = check_own(entry, caller, error);
+        if (r < 0)
+                return r;
         if (is_known) {
                 first = delegates_find(&entry->delegates, who);
                 unbind(entry, first);
@@ -181,7 +201,7 @@ int manager_delegate(void *userdata, LeaseId id, const char *who, const BusCalle
 
         r = manager_find_own(manager, id, caller, error, &entry, &lease);
         if (r >= 0)
-                r = lease_entry_delegate(entry, who, error);
+                r = lease_entry_delegate(entry, who, caller, error);
         if (r < 0)
                 return r;
         if (is_held(entry))

@@ -52,6 +52,7 @@ struct Manager {
         sd_event_source *spare_maker;
         List returning; /* entries of an earlier daemon whose probe has not been seen yet */
         sd_event_source *return_timer;
+        bool gave_up; /* on those that are not being updated */
         State *state;
         sd_bus_slot *name_signals; /* while something hangs on a name */
         size_t n_names;
@@ -128,6 +129,7 @@ typedef struct LeaseEntry {
         bool answer_early; /* Acquire is answered even while the request waits */
         bool lasting;      /* its owner knows of it: it outlives this daemon */
         bool shown;        /* it has an object on the bus */
+        bool admitted;     /* the gate knows its members */
         uint32_t position; /* in the queue */
         uint32_t told;     /* the position that was told last */
         /* Who asked for it last, and when; NULL and 0 for nobody. */
@@ -158,6 +160,8 @@ ProbeEntry *probe_entry_free(ProbeEntry *entry);
 void probe_entry_update(ProbeEntry *entry);
 void probe_entry_doubt(Manager *manager, uint32_t number); /* it counts as used until the next: */
 void probe_entry_refresh(Manager *manager, uint32_t number);
+/* Whether our own worker is on the probe, or is about to be. */
+bool probe_entry_is_being_read(const ProbeEntry *entry);
 /* Whether a descriptor of the node was given out that is to be taken back. */
 bool probe_entry_has_open_lease(const ProbeEntry *entry);
 void manager_perform_probe(Manager *manager, const ProbeChange *change);
@@ -206,7 +210,8 @@ bool lease_entry_has_claim(const LeaseEntry *entry);
 void probe_entry_arm(ProbeEntry *entry); /* to all its leases: it has a new node */
 
 /* manager-delegate.c: who else works under a lease. */
-int lease_entry_delegate(LeaseEntry *entry, const char *who, sd_bus_error *error);
+int lease_entry_delegate(LeaseEntry *entry, const char *who, const BusCaller *caller,
+                         sd_bus_error *error);
 void lease_entry_bind_delegates(LeaseEntry *entry, GateNode *node);
 void lease_entry_unbind_delegates(LeaseEntry *entry);
 size_t lease_entry_list_tags(const LeaseEntry *entry, GateTag *tags, size_t max);
@@ -322,4 +327,5 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
 int task_new(ProbeEntry *probe, JobKind kind, LeaseId lease, int fd, sd_bus_message *message);
 void tasks_abort(ProbeEntry *probe); /* the probe is gone */
 bool task_is_running(const ProbeEntry *probe);
+bool task_is_recovering(ProbeEntry *probe); /* or is about to */
 int task_new_recover(ProbeEntry *probe, JobRung rung, LeaseId lease, sd_bus_message *message);

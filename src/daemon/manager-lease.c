@@ -339,17 +339,17 @@ void manager_perform_lease(Manager *manager, const LeaseChange *change) {
         }
         if (!probe)
                 return;
-        bus_probe_changed(manager->bus, probe->id, PROBE_PROPERTY_LEASES);
-        manager_tell_leased(manager, probe->number);
-        /* Whoever has it open may work under a lease now, or no longer. */
+        bus_probe_changed(manager->bus, probe->id, PROBE_PROPERTY_LEASES | PROBE_PROPERTY_HOLDERS);
+        /* Whoever has it open may work under a lease now, or no longer. With the lease of those who
+         * have it open it must not pass for one that nobody uses. */
         probe_entry = probe_entry_get(manager, change->lease.probe);
+        if (probe_entry && change->type == LEASE_CHANGE_ENDED)
+                look_at_users(probe_entry);
+        manager_tell_leased(manager, probe->number);
         if (!probe_entry)
                 return;
         probe_entry->queue_moved = true;
-        if (change->type != LEASE_CHANGE_ENDED) {
-                probe_entry_update(probe_entry);
-                return;
-        }
-        look_at_users(probe_entry);
-        probe_entry_grant(probe_entry);
+        probe_entry_update(probe_entry);
+        if (change->type == LEASE_CHANGE_ENDED)
+                probe_entry_grant(probe_entry);
 }

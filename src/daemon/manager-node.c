@@ -46,11 +46,13 @@ static LeaseEntry *find_entry(Manager *manager, LeaseId id) {
 }
 
 /* The probe whose node that is, unless it has come back as another device since. The numbers of a
- * USB node are in the kernel's Documentation/admin-guide/devices.txt: 128 to a bus. */
-static ProbeEntry *find_probe(Manager *manager, int fd) {
+ * USB node are in the kernel's Documentation/admin-guide/devices.txt: 128 to a bus. What is no
+ * device, as in the simulator's world, is anybody's. */
+static ProbeEntry *find_probe(Manager *manager, int fd, bool *ret_is_device) {
         struct stat st;
 
-        if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+        *ret_is_device = fstat(fd, &st) >= 0 && S_ISCHR(st.st_mode);
+        if (!*ret_is_device)
                 return NULL;
         LIST_FOREACH(&manager->probe_entries, ProbeEntry, probe, link)
                 if (probe->node && minor(st.st_rdev) == (probe->bus - 1) * 128 + probe->device - 1)
@@ -60,14 +62,16 @@ static ProbeEntry *find_probe(Manager *manager, int fd) {
 
 static void take(Manager *manager, LeaseId id, int node) {
         _cleanup_close_ int fd = node;
-        ProbeEntry *probe = find_probe(manager, fd);
+        bool is_device;
+        ProbeEntry *probe = find_probe(manager, fd, &is_device);
         LeaseEntry *entry = find_entry(manager, id);
 
-        if (entry && entry->node < 0 && (!probe || probe->number == entry->probe)) {
+        if (entry && entry->node < 0 && (probe ? probe->number == entry->probe : !is_device)) {
                 entry->node = TAKE_FD(fd);
                 return;
         }
-        /* Its lease ended while we were away, and the node is in its owner's hands still. */
+        /* The probe has another node by now; or its lease ended while we were away, and the node
+         * is in its owner's hands still. */
         if (!probe || task_new(probe, JOB_CLOSE, id, fd, NULL) < 0)
                 manager_drop_node(id);
         else

@@ -92,11 +92,11 @@ static int bind_node(LeaseEntry *lease, GateNode *node) {
 
         if (!node)
                 return 0;
-        /* An owner whom we cannot see would be refused himself. */
-        if (!lease->owner)
-                return -ESRCH;
-        r = gate_admit(lease->manager->gate, lease->id, lease->owner);
-        if (r < 0)
+        /* An owner whom we cannot see would be refused himself. But once he was admitted, those
+         * whom he left the descriptor to are members, too, though he may have ended. */
+        r = lease->owner ? gate_admit(lease->manager->gate, lease->id, lease->owner) : -ESRCH;
+        lease->admitted |= r >= 0;
+        if (r < 0 && !(r == -ESRCH && lease->admitted))
                 return r;
         /* First, so that none of them is refused in between. */
         lease_entry_bind_delegates(lease, node);

@@ -136,8 +136,7 @@ static void log_held(ProbeEntry *entry, bool used) {
                             (int) holders[0].process->pid);
 }
 
-/* Whether our own worker is on the probe, or is about to be. */
-static bool is_being_read(const ProbeEntry *entry) {
+bool probe_entry_is_being_read(const ProbeEntry *entry) {
         const Probe *probe = probe_get(entry->manager->probes, entry->number);
 
         return task_is_running(entry) || (probe && probe->reading_now);
@@ -155,7 +154,7 @@ void probe_entry_update(ProbeEntry *entry) {
                 r = probe_set_used(manager->probes, entry->number, used, claimed,
                                    &manager->probe_changes);
         }
-        obstructed = claimed || is_being_read(entry);
+        obstructed = claimed || probe_entry_is_being_read(entry);
         if (r >= 0 && obstructed != entry->obstructed)
                 r = lease_set_obstructed(manager->leases, entry->number, obstructed,
                                          now_usec(CLOCK_MONOTONIC), &manager->lease_changes);

@@ -80,6 +80,8 @@ static int climb(ProbeEntry *entry, const Probe *probe, LeaseId id, JobRung rung
 
         if (!entry->node)
                 return bus_error_setf(error, ENODEV, "The probe is not plugged in just now");
+        if (task_is_recovering(entry))
+                return bus_error_setf(error, EBUSY, "A step of the recovery is under way already");
         if (rung > JOB_RUNG_CHECK)
                 r = check_no_stranger(entry, probe, error);
         if (r >= 0)
@@ -197,4 +199,5 @@ void manager_obstacle(void *userdata, const char *port, const BusCaller *client,
         }
         if (entry->node && check_no_stranger(entry, probe, &error) < 0 && error.message)
                 (void) snprintf(text, size, "%s", error.message);
+        manager_perform(manager);
 }

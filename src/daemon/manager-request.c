@@ -58,7 +58,7 @@ static int entry_new(Manager *manager, const Probe *probe, const AcquireOptions 
         entry->reason = strdup(options->reason);
         r = entry->reason ? lease_entry_bind(entry, options, caller, error) : -ENOMEM;
         for (size_t i = 0; r >= 0 && i < options->n_delegates; i++)
-                r = lease_entry_delegate(entry, options->delegates[i], error);
+                r = lease_entry_delegate(entry, options->delegates[i], caller, error);
         if (r < 0) {
                 lease_entry_free(entry);
                 return r;
@@ -89,7 +89,9 @@ static Usec find_deadline(ProbeEntry *probe, LeaseEntry *entry, Usec wait, Usec 
         entry->impatient = wait == 0;
         if (wait > 0)
                 return usec_add(now, wait);
-        return task_is_running(probe) ? usec_add(now, 2 * probe->manager->config->job_timeout) : 0;
+        return probe_entry_is_being_read(probe)
+                       ? usec_add(now, 2 * probe->manager->config->job_timeout)
+                       : 0;
 }
 
 static int refuse_request(Manager *manager, const Probe *probe, const LeaseEntry *entry, int r,

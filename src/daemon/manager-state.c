@@ -201,14 +201,25 @@ static void load_state(Manager *manager) {
         lease_skip_ids(manager->leases, last);
 }
 
-/* Probes that were away when we began have had time to come back. */
+/* Probes that were away when we began have had time to come back, but for one that is being
+ * updated, which may take longer. */
 static int give_up(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *manager = userdata;
+        bool last = manager->gave_up, more = false;
+        int r;
 
-        (void) source, (void) usec;
-        LIST_FOREACH(&manager->returning, LeaseEntry, entry, link)
-                lease_entry_end(entry, LEASE_END_UNPLUGGED);
-        return 0;
+        (void) usec;
+        manager->gave_up = true;
+        LIST_FOREACH(&manager->returning, LeaseEntry, entry, link) {
+                if (!last && entry->returning->lease.kind == LEASE_FIRMWARE_UPDATE)
+                        more = true;
+                else
+                        lease_entry_end(entry, LEASE_END_UNPLUGGED);
+        }
+        if (!more)
+                return 0;
+        r = sd_event_source_set_time_relative(source, PROBE_UPDATE_AWAY);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int remove_other_fds(Manager *manager) {
@@ -247,11 +258,14 @@ int manager_load(Manager *manager) {
 /* --- putting back ------------------------------------------------------------------------- */
 
 static bool is_probe_of(const Returning *returning, const Probe *probe, bool by_port) {
-        if (!probe->plugged || strcmp(returning->serial, probe->serial) != 0)
+        bool same = strcmp(returning->serial, probe->serial) == 0;
+
+        if (!probe->plugged)
                 return false;
+        /* In its boot loader a probe may hide its serial or garble it. */
         if (strcmp(returning->port, probe->port_path) == 0)
-                return true;
-        return !by_port && probe->serial[0] && !probe->ambiguous;
+                return same || !serial_is_proven(probe->serial_kind);
+        return same && !by_port && probe->serial[0] && !probe->ambiguous;
 }
 
 static void put_back(LeaseEntry *entry, const Probe *probe) {
@@ -270,6 +284,7 @@ static void put_back(LeaseEntry *entry, const Probe *probe) {
                 return;
         }
         entry->returning = returning_free(entry->returning);
+        entry->admitted = !waits && gate_has_members(manager->gate);
         if (!waits)
                 lease_entry_arm(entry); /* or else when the probe's node is known */
         journal_log(LOG_INFO, NULL, probe, entry->id, 0, "Probe %s is still %s %s: %s", probe->id,

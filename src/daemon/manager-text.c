@@ -51,7 +51,7 @@ char *text_busy(Manager *manager, const Probe *probe, char *buffer, size_t size)
                                 "Wait for it, or end that program",
                                 probe->id, observed->process->user, observed->process->command,
                                 (int) observed->process->pid, since);
-        } else if (entry && task_is_running(entry)) {
+        } else if (entry && probe_entry_is_being_read(entry)) {
                 (void) snprintf(buffer, size,
                                 "Probe %s is being looked after by stlinkd itself. "
                                 "Try again in a moment",

@@ -253,6 +253,13 @@ static void task_start(Task *task) {
         }
 }
 
+bool task_is_recovering(ProbeEntry *probe) {
+        LIST_FOREACH(&probe->tasks, Task, task, link)
+                if (task->kind == JOB_RECOVER)
+                        return true;
+        return false;
+}
+
 static void task_queue(ProbeEntry *probe, Task *task, sd_bus_message *message) {
         bool first = !task_is_running(probe);
 

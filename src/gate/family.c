@@ -7,6 +7,9 @@
 #include "base/fd.h"
 #include "gate/family.h"
 
+/* Two do, unless programs start while we look. */
+#define PASSES_MAX 8
+
 DEFINE_CLEANUP(DIR *, closedir)
 
 typedef struct Kin {
@@ -71,34 +74,32 @@ static int read_everybody(KinList *ret) {
         return 0;
 }
 
-/* Returns 1 when it was visited, 0 when it is gone, or a negative errno. */
+/* Returns what the visitor does; -ESRCH when it is gone. */
 static int visit_kin(const Kin *kin, FamilyVisitor visit, void *userdata) {
         _cleanup_close_ int pidfd = pidfd_open(kin->pid, 0);
         pid_t parent;
         Usec start;
-        int r;
 
         if (pidfd < 0)
-                return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : 0;
+                return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -ESRCH;
         /* What the pidfd is of may have the pid only since we looked. */
         if (process_read_parent(kin->pid, &parent, &start) < 0 || start != kin->start)
-                return 0;
-        r = visit(pidfd, userdata);
-        if (r == -ESRCH)
-                return 0;
-        return r < 0 ? r : 1;
+                return -ESRCH;
+        return visit(pidfd, userdata);
 }
 
-/* Visit whose parents are in the family. Returns how many joined it, or a negative errno. */
+/* Visit whose parents are in the family. Returns how many the visitor had not had before, or a
+ * negative errno. */
 static int visit_children(KinList *family, FamilyVisitor visit, void *userdata) {
         _cleanup_(kin_list_done) KinList everybody = {};
-        int r, n = 0, before;
+        size_t before;
+        int r, n = 0;
 
         r = read_everybody(&everybody);
         if (r < 0)
                 return r;
         do {
-                before = n;
+                before = family->n;
                 for (size_t i = 0; i < everybody.n; i++) {
                         const Kin *kin = &everybody.items[i];
                         const Kin *parent = kin_list_find(&everybody, kin->parent);
@@ -106,15 +107,16 @@ static int visit_children(KinList *family, FamilyVisitor visit, void *userdata) 
                         if (!parent || !kin_list_has(family, parent) || kin_list_has(family, kin))
                                 continue;
                         r = visit_kin(kin, visit, userdata);
-                        if (r == 0)
+                        if (r == -ESRCH || r == -ENOSPC) /* it belongs to too many already */
                                 continue;
                         if (r > 0)
+                                n++;
+                        if (r >= 0)
                                 r = kin_list_add(family, *kin);
                         if (r < 0)
                                 return r;
-                        n++;
                 }
-        } while (n != before);
+        } while (family->n != before);
         return n;
 }
 
@@ -130,8 +132,8 @@ int family_walk(const Process *process, FamilyVisitor visit, void *userdata) {
         r = kin_list_add(&family, (Kin){ .pid = process->pid, .start = process->start });
         if (r < 0)
                 return r;
-        do
+        r = 1;
+        for (unsigned i = 0; r > 0 && i < PASSES_MAX; i++)
                 r = visit_children(&family, visit, userdata);
-        while (r > 0);
-        return r;
+        return r < 0 ? r : 0;
 }

@@ -89,11 +89,12 @@ static int load(struct gate_bpf *program, GateBpf *bpf) {
 }
 
 /* With all hooks, or else with those that there are: to ask first would read the kernel's types
- * twice where it has them all. */
+ * twice where it has them all. For one that the kernel lacks libbpf looks into its modules as well,
+ * which it may not without CAP_SYS_ADMIN, and says EPERM then. */
 static int open_and_load(GateBpf *bpf, struct gate_bpf **ret) {
         int r = -ESRCH;
 
-        for (unsigned attempt = 0; r == -ESRCH && attempt < 2; attempt++) {
+        for (unsigned attempt = 0; (r == -ESRCH || r == -EPERM) && attempt < 2; attempt++) {
                 struct gate_bpf *program = gate_bpf__open();
 
                 if (!program)

@@ -134,6 +134,7 @@ static int start(Gate *gate) {
                 return r;
         for (GateMap i = 0; i < _GATE_MAP_MAX; i++)
                 bpf->adopted |= bpf->reused[i];
+        gate->has_members = bpf->reused[GATE_MAP_MEMBERS];
         (void) libbpf_set_print(NULL);
         bpf->ring = ring_buffer__new(bpf->maps[GATE_MAP_EVENTS], gate_bpf_on_event, gate, NULL);
         if (!bpf->ring)

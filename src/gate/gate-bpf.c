@@ -322,8 +322,12 @@ int gate_bpf_admit(Gate *gate, __u64 tag, int pidfd) {
         place = find_place(gate, &member, tag);
         if (!place)
                 return -ENOSPC;
+        if (*place == tag)
+                return 0;
         *place = tag;
-        return bpf_map_update_elem(members, &pidfd, &member, BPF_ANY) < 0 ? -errno : 0;
+        if (bpf_map_update_elem(members, &pidfd, &member, BPF_ANY) >= 0)
+                return 1;
+        return errno == ENOENT ? -ESRCH : -errno; /* the process has ended */
 }
 
 static int admit_process(Gate *gate, GateTag tag, int pidfd) {

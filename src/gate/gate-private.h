@@ -113,6 +113,7 @@ struct Gate {
         GateBpf *bpf;
         const GateStore *store; /* NULL: none */
         bool left;              /* what is in the kernel stays as it is */
+        bool has_members;       /* who was one by an earlier gate is one still */
         int bpf_error;          /* why there is no binding */
 
         Delegate *delegates;

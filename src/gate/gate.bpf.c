@@ -78,7 +78,8 @@ struct {
 
 struct {
         __uint(type, BPF_MAP_TYPE_HASH);
-        __uint(max_entries, 4096);
+        __uint(max_entries, 16384);
+        __uint(map_flags, BPF_F_NO_PREALLOC);
         __type(key, GateBinding);
         __type(value, __u32);
 } bindings SEC(".maps");

@@ -310,6 +310,10 @@ void gate_settle(Gate *gate) {
                 gate->backend->settle(gate);
 }
 
+bool gate_has_members(const Gate *gate) {
+        return gate->has_members;
+}
+
 void gate_leave(Gate *gate) {
         gate->left = gate->store != NULL;
 }

@@ -154,6 +154,9 @@ void gate_set_device_known(Gate *gate, unsigned bus, unsigned device, bool known
  * has left. To be called once. */
 void gate_settle(Gate *gate);
 
+/* Whether those are members still who became so by an earlier gate. */
+bool gate_has_members(const Gate *gate);
+
 /* From now on leave everything as it is for the next gate, if there is a store. */
 void gate_leave(Gate *gate);
 

@@ -78,61 +78,9 @@ Gate *gate_free(Gate *gate) {
         return NULL;
 }
 
-/* This gate sees, and binds nothing. */
-int gate_binding_error(const Gate *gate) {
-        (void) gate;
-        return -EOPNOTSUPP;
-}
-
 void gate_set_refused(Gate *gate, GateRefused refused, void *userdata) {
         gate->refused = refused;
         gate->refused_userdata = userdata;
-}
-
-bool gate_node_is_bound(const GateNode *node) {
-        (void) node;
-        return false;
-}
-
-int gate_node_bind(GateNode *node, GateTag tag) {
-        (void) node, (void) tag;
-        return -EOPNOTSUPP;
-}
-
-void gate_node_unbind(GateNode *node, GateTag tag) {
-        (void) node, (void) tag;
-}
-
-int gate_admit(Gate *gate, GateTag tag, const Process *process) {
-        (void) gate, (void) tag, (void) process;
-        return -EOPNOTSUPP;
-}
-
-int gate_delegate(Gate *gate, GateTag tag, GateDelegateKind kind, uint64_t id) {
-        (void) gate, (void) tag, (void) kind, (void) id;
-        return -EOPNOTSUPP;
-}
-
-int gate_hold_bus(Gate *gate, unsigned bus, Usec span, const GateTag *tags, size_t n) {
-        (void) gate, (void) bus, (void) span, (void) tags, (void) n;
-        return -EOPNOTSUPP;
-}
-
-void gate_set_device_known(Gate *gate, unsigned bus, unsigned device, bool known) {
-        (void) gate, (void) bus, (void) device, (void) known;
-}
-
-void gate_settle(Gate *gate) {
-        (void) gate;
-}
-
-void gate_leave(Gate *gate) {
-        (void) gate;
-}
-
-int gate_node_traffic(const GateNode *node, const Process *process, GateTraffic *ret) {
-        (void) node, (void) process, (void) ret;
-        return -EOPNOTSUPP;
 }
 
 GateKind gate_get_kind(const Gate *gate) {

@@ -148,6 +148,9 @@ check_soon "it ends with its owner" 30 expect_all_ok
 spawn owner sleep 1000
 stlinkctl lock --pid "$spawned" >/dev/null
 expect "one that names nobody" refused refused refused refused
+run as_user labuser stlinkctl run --delegate="pid:$process" -- true
+check_equal "nobody fills the room for memberships of another's process" 124 "$status"
+check_match "which he is told, and what would do" 'of your own, or to a user as "uid:' "$output"
 kill "$group" "$process"
 log=$(journal stlinkd | grep 'stlinkd\[')
 check_match "the journal says who may" "uid:$uid may work under the lease of" "$log"

@@ -57,6 +57,9 @@ check_match "a tool without a lease finds nothing it may use" 'Found 0|Couldn|Fa
 run as_user labuser stlinkctl run -- st-info --probe
 check_match "under a lease the same tool works" 'chipid: +0x0410' "$output"
 check_fails "and afterwards no more" can_open labuser
+run as_user labuser stlinkctl doctor --json
+check_no_match "for doctor that is no lack of rights" '"verdict": *"no-permission"' "$output"
+check_match "but the policy" 'is for who has a lease \(policy' "$output"
 
 spawn holder as_user labuser stlinkctl run -- sh -c "until [ -e /run/enough ]; do sleep 0.2; done"
 check_soon "labuser holds a lease" 30 eval 'stlinkctl list | grep -q leased'
