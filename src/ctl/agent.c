@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -16,14 +17,21 @@
 /* It says that it is ready by closing a descriptor. */
 #define READY_TIMEOUT_MS 10000
 
+/* Whether polkit finds a session for us, to which a desktop's agent may belong. Without one it
+ * overlooks agents that are a fallback only. */
+static bool has_session(void) {
+        return sd_pid_get_session(0, NULL) >= 0 || sd_uid_get_display(getuid(), NULL) >= 0;
+}
+
 /* The child's side of the fork. --fallback: only if the desktop has none. */
-static _noreturn_ void exec_agent(int ready) {
+static _noreturn_ void exec_agent(int ready, bool fallback) {
         char number[16];
 
         (void) prctl(PR_SET_PDEATHSIG, SIGTERM);
         (void) fcntl(ready, F_SETFD, 0);
         (void) snprintf(number, sizeof(number), "%d", ready);
-        (void) execlp(AGENT, AGENT, "--notify-fd", number, "--fallback", (char *) NULL);
+        (void) execlp(AGENT, AGENT, "--notify-fd", number, fallback ? "--fallback" : NULL,
+                      (char *) NULL);
         _exit(EXIT_FAILURE);
 }
 
@@ -31,6 +39,7 @@ static _noreturn_ void exec_agent(int ready) {
 static pid_t agent_start(void) {
         _cleanup_close_ int reader = -EBADF, writer = -EBADF;
         struct pollfd poll_fd = { .events = POLLIN };
+        bool fallback = has_session();
         int fds[2];
         pid_t pid;
 
@@ -40,7 +49,7 @@ static pid_t agent_start(void) {
         writer = fds[1];
         pid = fork();
         if (pid == 0)
-                exec_agent(writer);
+                exec_agent(writer, fallback);
         writer = safe_close(writer);
         poll_fd.fd = reader;
         if (pid > 0)

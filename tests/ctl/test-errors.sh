@@ -126,7 +126,7 @@ check_fails "and no agent is started" test -e "$scratch/agent"
 tell 'fail Acquire org.freedesktop.DBus.Error.InteractiveAuthorizationRequired With a password.'
 check_fails "without a terminal nobody is asked" may_ask setsid -w sh -c "$verb true"
 check "at a terminal somebody is" may_ask script -qec "$verb true </dev/null >/dev/null 2>&1" /dev/null
-check_match "an agent is started, in case that the desktop has none" '^--notify-fd [0-9]+ --fallback as [0-9]+$' \
+check_match "an agent is started, in case that the desktop has none" '^--notify-fd [0-9]+ (--fallback )?as [0-9]+$' \
         "$(cat "$scratch/agent")"
 check_fails "and is gone with the answer" kill -0 "$(sed 's/.* //' "$scratch/agent")"
 check_fails "but not with --no-ask-password" may_ask script -qec "$verb --no-ask-password true" /dev/null

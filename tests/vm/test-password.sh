@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Who may with an administrator's password is asked for it at his terminal, by the real pkttyagent,
+# polkitd and PAM: with the right one he gets the probe, with a wrong one a clear refusal.
+# deadline: 300
+# shellcheck source=guest.sh
+. "$(dirname "$0")/guest.sh"
+
+# at_terminal NAME CMD: as visitor, at a terminal of his own; what is typed comes from NAME.in, what
+# he sees is in NAME.log.
+at_terminal() {
+        mkfifo "$scratch/$1.in"
+        spawn "$1" typed_from "$scratch/$1.in" as_user visitor script -qec "$2" /dev/null
+}
+typed_from() { # FIFO CMD...
+        local fifo=$1
+        shift
+        "$@" <>"$fifo"
+}
+type_in() { # NAME WORDS: once he is asked
+        check_soon "$1: he is asked for a password" 60 grep -q 'Password: *$' "$scratch/$1.log"
+        printf '%s\n' "$2" >"$scratch/$1.in"
+}
+agents() {
+        pgrep -x -c pkttyagent
+}
+
+chmod 755 "$scratch"
+echo root:Zwiebelkuchen | chpasswd
+probes "v2-1:target=f411"
+check_soon "the probe is identified" 60 identified 1
+
+at_terminal right 'stlinkctl run -- sh -c "echo work is done"'
+right=$spawned
+type_in right Zwiebelkuchen
+run wait "$right"
+check_equal "with the right one he gets the probe" 0 "$status"
+check_match "and his command runs" 'work is done' "$(<"$scratch/right.log")"
+check_match "he was told what for" 'io.github.stlinkd1.lease' "$(<"$scratch/right.log")"
+check_equal "the agent is gone" 0 "$(agents)"
+
+systemctl restart polkit # which else remembers
+at_terminal wrong 'stlinkctl run -- sh -c "echo work is done"'
+wrong=$spawned
+type_in wrong Pflaumenkuchen
+run wait "$wrong"
+check_equal "with a wrong one he is refused" 124 "$status"
+check_match "and told so" 'stlinkctl: .*polkit' "$(<"$scratch/wrong.log")"
+check_no_match "his command does not run" 'work is done' "$(<"$scratch/wrong.log")"
+check_equal "that agent is gone, too" 0 "$(agents)"
+
+at_terminal away 'stlinkctl run -- sh -c "echo work is done"'
+away=$spawned
+check_soon "a third time he is asked" 60 grep -q 'Password: *$' "$scratch/away.log"
+pkill -KILL -u visitor -x script
+wait "$away"
+check_soon "and his terminal goes: the agent, too" 30 eval '[ "$(agents)" = 0 ]'
+check_soon "nothing is left of his request" 30 identified 1
+finish
