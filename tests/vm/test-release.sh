@@ -73,7 +73,8 @@ check_soon "free" 30 is_free
 check_match "the journal knows on whose behalf" 'For root, openocd .* of labuser is ended' "$(journal stlinkd)"
 
 # --- the journal of use -------------------------------------------------------------------
-told_of() { as_user visitor stlinkctl history | grep -q "$1"; }
+# Not through a pipe, which grep would close before all is written.
+told_of() { grep -q "$1" <<<"$(as_user visitor stlinkctl history)"; }
 check "everybody may read who had it" told_of 'leased  *root'
 check "by a lease or without one" told_of 'used without a lease  *labuser  *openocd'
 check_match "as a picture, too" '<svg' "$(as_user visitor stlinkctl history --svg -)"
