@@ -155,7 +155,9 @@ static void usb_completed(struct libusb_transfer *libusb) {
  * it when it is asked next, a quarter of a second later at most (USB 2.0, chapter 11: the bInterval
  * of its status endpoint). */
 static int usb_refine(const UsbTransport *t, int error) {
-        Usec deadline = usec_add(now_usec(CLOCK_MONOTONIC), DEPARTURE_TIME);
+        /* Whoever has a budget keeps no claim for that long. */
+        Usec patience = t->claim_budget > 0 ? 0 : DEPARTURE_TIME;
+        Usec deadline = usec_add(now_usec(CLOCK_MONOTONIC), patience);
         uint8_t ignored;
 
         if (error != -EIO)
