@@ -17,10 +17,6 @@ typed_from() { # FIFO CMD...
         shift
         "$@" <>"$fifo"
 }
-type_in() { # NAME WORDS: once he is asked
-        check_soon "$1: he is asked for a password" 60 grep -q 'Password: *$' "$scratch/$1.log"
-        printf '%s\n' "$2" >"$scratch/$1.in"
-}
 agents() {
         pgrep -x -c pkttyagent
 }
@@ -30,26 +26,28 @@ echo root:Zwiebelkuchen | chpasswd
 probes "v2-1:target=f411"
 check_soon "the probe is identified" 60 identified 1
 
-at_terminal right 'stlinkctl run -- sh -c "echo work is done"'
-right=$spawned
-type_in right Zwiebelkuchen
-run wait "$right"
+# work_with NAME PASSWORD: take the probe with it, and work; $output and $status tell what came of it.
+work_with() {
+        at_terminal "$1" 'stlinkctl run -- sh -c "echo work is done"'
+        check_soon "$1: he is asked for a password" 60 grep -q 'Password: *$' "$scratch/$1.log"
+        printf '%s\n' "$2" >"$scratch/$1.in"
+        run wait "$spawned"
+        output=$(<"$scratch/$1.log")
+}
+work_with right Zwiebelkuchen
 check_equal "with the right one he gets the probe" 0 "$status"
-check_match "and his command runs" 'work is done' "$(<"$scratch/right.log")"
-check_match "he was told what for" 'io.github.stlinkd1.lease' "$(<"$scratch/right.log")"
+check_match "and his command runs" 'work is done' "$output"
+check_match "he was told what for" 'io.github.stlinkd1.lease' "$output"
 check_equal "the agent is gone" 0 "$(agents)"
 
 systemctl restart polkit # which else remembers
-at_terminal wrong 'stlinkctl run -- sh -c "echo work is done"'
-wrong=$spawned
-type_in wrong Pflaumenkuchen
-run wait "$wrong"
+work_with wrong Pflaumenkuchen
 check_equal "with a wrong one he is refused" 124 "$status"
-check_match "and told so" 'stlinkctl: .*polkit' "$(<"$scratch/wrong.log")"
-check_no_match "his command does not run" 'work is done' "$(<"$scratch/wrong.log")"
+check_match "and told so" 'stlinkctl: .*polkit' "$output"
+check_no_match "his command does not run" 'work is done' "$output"
 check_equal "that agent is gone, too" 0 "$(agents)"
 
-at_terminal away 'stlinkctl run -- sh -c "echo work is done"'
+at_terminal away 'stlinkctl run -- true'
 away=$spawned
 check_soon "a third time he is asked" 60 grep -q 'Password: *$' "$scratch/away.log"
 pkill -KILL -u visitor -x script
