@@ -16,7 +16,9 @@
 #define LASTING (5 * USEC_PER_SEC)
 /* Short uses that follow one another are one entry. */
 #define MERGE_GAP (60 * USEC_PER_SEC)
-#define NAME_SIZE 96
+/* For so many probes, those that were used last, it is known what they may follow. */
+#define SHORT_USES_MAX 256
+#define NAME_SIZE      96
 
 /* A program without a lease that has a probe's node open. */
 struct Use {
@@ -136,30 +138,43 @@ static Use *use_free(Use *use) {
         return NULL;
 }
 
-void manager_flush_uses(Manager *manager) {
-        Use *use = manager->short_use;
-
-        manager->short_use = NULL;
-        if (use)
-                write_use(use, "closed");
+static void flush_use(Use *use) {
+        write_use(use, "closed");
+        use->manager->n_short_uses--;
         use_free(use);
 }
 
-/* Somebody who lets a tool run in a loop fills no journal with it. */
+void manager_flush_uses(Manager *manager) {
+        LIST_FOREACH(&manager->short_uses, Use, use, link)
+                flush_use(use);
+}
+
+static Use *find_short(Manager *manager, const char *probe) {
+        LIST_FOREACH(&manager->short_uses, Use, use, link)
+                if (strcmp(use->probe, probe) == 0)
+                        return use;
+        return NULL;
+}
+
+/* Somebody who lets a tool run in a loop fills no journal with it, also when the tool looks at one
+ * probe after the other. */
 static void merge_short(Use *use) {
         Manager *manager = use->manager;
-        Use *last = manager->short_use;
+        Use *last = find_short(manager, use->probe);
 
-        if (last && strcmp(last->probe, use->probe) == 0 && last->uid == use->uid &&
-            strcmp(last->command, use->command) == 0 &&
+        if (last && last->uid == use->uid && strcmp(last->command, use->command) == 0 &&
             use->since <= usec_add(last->until, MERGE_GAP)) {
                 last->until = use->until;
                 last->count += use->count;
                 use_free(use);
                 return;
         }
-        manager_flush_uses(manager);
-        manager->short_use = use;
+        if (!last && manager->n_short_uses == SHORT_USES_MAX)
+                last = LIST_FIRST(&manager->short_uses, Use, link);
+        if (last)
+                flush_use(last);
+        list_append(&manager->short_uses, &use->link);
+        manager->n_short_uses++;
 }
 
 static int on_lasting(sd_event_source *source, uint64_t usec, void *userdata) {

@@ -35,7 +35,8 @@ struct Manager {
         LeaseChanges lease_changes;
         List probe_entries, lease_entries;
         History *history;
-        struct Use *short_use; /* manager-history.c: one that may be followed by more */
+        List short_uses; /* manager-history.c: of each probe one that may be followed by more */
+        size_t n_short_uses;
         List endings;          /* of programs that were left behind */
         void *leases_by_id;    /* tsearch(3) tree of LeaseEntry */
         char *last_name;       /* of the connection that made a request last */

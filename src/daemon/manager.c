@@ -222,6 +222,7 @@ int manager_new(sd_event *event, sd_bus *connection, const Config *config, const
         list_init(&manager->lease_entries);
         list_init(&manager->endings);
         list_init(&manager->returning);
+        list_init(&manager->short_uses);
         manager->spare_owner_fd = -EBADF;
         manager->event = sd_event_ref(event);
         manager->config = config;
