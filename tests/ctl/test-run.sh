@@ -140,10 +140,10 @@ died_of() { # COMMAND...: the signal that stlinkctl ends by when it runs that
 check_equal "who dies of the interrupt, makes us: the shell's script ends, too" 2 "$(died_of sh -c 'kill -INT $$')"
 check_equal "who only says so does not" 0 "$(died_of sh -c 'exit 130')"
 before=$(released)
-spawn window script -qec "exec $TOP_BUILDDIR/stlinkctl run -- sleep 4711" /dev/null
-wait_until 20 pgrep -f '^sleep 4711' || fail "a command runs in a window"
+spawn window script -qec "exec $TOP_BUILDDIR/stlinkctl run -- sh -c 'echo \$\$ >$scratch/worker; exec sleep 300'" /dev/null
+wait_until 20 test -s "$scratch/worker" || fail "a command runs in a window"
 kill -KILL "$spawned"
-check_soon "the window is closed: its command ends" 20 eval '! pgrep -f "^sleep 4711"'
+check_soon "the window is closed: its command ends" 20 eval '! kill -0 "$(<"$scratch/worker")"'
 check_soon "and the lease is given back" 20 eval '[ "$(released)" -gt "$before" ]'
 out=$(timeout 60 script -qec "$TOP_BUILDDIR/stlinkctl run -- sh -c 'tty >/dev/null && echo terminal'" /dev/null </dev/null | tr -d '\r')
 check_match "the terminal is the command's" terminal "$out"
