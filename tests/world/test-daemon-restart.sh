@@ -146,5 +146,21 @@ for ((i = 0; i < rounds; i++)); do
 done
 check_equal "killed at any moment, no lease is lost" 0 "$lost"
 check_equal "nor doubled" 0 "$doubled"
+
+# A probe that is being updated may be away for longer than others, also while the daemon is.
+sed -i '$a[Probes]\nAwayTimeout=1s' "$scratch/stlinkd.conf"
+spawn updater "$TOP_BUILDDIR/stlinkctl" run --for=firmware-update --probe $one -- sleep 300
+updater=$spawned
+check_soon "leased for an update" 10 is $one leased
+kill_daemon
+sim unplug 1
+run_daemon
+sleep 2
+check_soon "the daemon is there" 10 is $two free
+sim plug 1
+check_soon "the updater still has it" 10 is $one leased
+kill "$updater"
+wait "$updater" 2>/dev/null
+check_soon "free" 10 is $one free
 stop_daemon
 finish

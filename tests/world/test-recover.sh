@@ -135,6 +135,14 @@ check_equal "then it is" 0 "$status"
 
 # One's own lease will do.
 number=$(ctl lock $one --pid=$$)
+spawn member openocd -f interface/stlink.cfg -c "adapter serial $one" -f target/stm32f1x.cfg \
+        -c 'gdb_port disabled; tcl_port disabled; telnet_port disabled' -c init
+check_soon "a program of the owner's works" 20 grep -q 'STLINK V2' "$scratch/member.log"
+run ctl recover $one
+check_equal "nobody tears the probe from it" 4 "$status"
+check_match "it is named" "is used by openocd \(pid $spawned\)" "$output"
+check "and goes on" kill "$spawned"
+wait "$spawned" 2>/dev/null
 sim set 1 state=wedged
 run ctl recover $one
 check_equal "under a lease of one's own" 0 "$status"
