@@ -18,7 +18,12 @@ const char *__asan_default_options(void) {
         return "detect_leaks=0";
 }
 
-static const char *const kinds[] = { "identify", "open", "close" };
+static const char *const kinds[] = {
+        [JOB_IDENTIFY] = "identify",
+        [JOB_OPEN] = "open",
+        [JOB_CLOSE] = "close",
+        [JOB_RECOVER] = "recover",
+};
 
 static void note(const JobRequest *request, const char *what) {
         const char *path = getenv("FAKE_WORKER_LOG");
@@ -49,10 +54,11 @@ int main(void) {
                              .commands = 3 };
 
         if (receive_with_fd(JOB_FD, &request, sizeof(request), &fd) != sizeof(request) ||
-            request.kind >= _JOB_KIND_MAX)
+            request.kind >= ELEMENTSOF(kinds) || !kinds[request.kind])
                 return EXIT_FAILURE;
         note(&request, "begins");
-        if (is(&request, "wedged") || (is(&request, "sticky") && request.kind == JOB_OPEN))
+        if (is(&request, "wedged") ||
+            (is(&request, "sticky") && (request.kind == JOB_OPEN || request.kind == JOB_RECOVER)))
                 for (;;)
                         (void) pause();
         if (is(&request, "crash"))

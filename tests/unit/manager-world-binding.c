@@ -2,8 +2,22 @@
 #include <errno.h>
 
 #include "gate/gate.h"
+#include "manager-world.h"
 
-/* The gate of the manager's world sees, and binds nothing. */
+/* The gate of the manager's world sees, and binds nothing unless the test wants it to. */
+static bool binds;
+static int admission;
+static unsigned n_bound;
+
+void fake_binding(int error) {
+        binds = true;
+        admission = error;
+}
+
+unsigned fake_bound(void) {
+        return n_bound;
+}
+
 int gate_binding_error(const Gate *gate) {
         (void) gate;
         return -EOPNOTSUPP;
@@ -16,7 +30,10 @@ bool gate_node_is_bound(const GateNode *node) {
 
 int gate_node_bind(GateNode *node, GateTag tag) {
         (void) node, (void) tag;
-        return -EOPNOTSUPP;
+        if (!binds)
+                return -EOPNOTSUPP;
+        n_bound++;
+        return 0;
 }
 
 void gate_node_unbind(GateNode *node, GateTag tag) {
@@ -25,7 +42,7 @@ void gate_node_unbind(GateNode *node, GateTag tag) {
 
 int gate_admit(Gate *gate, GateTag tag, const Process *process) {
         (void) gate, (void) tag, (void) process;
-        return -EOPNOTSUPP;
+        return binds ? admission : -EOPNOTSUPP;
 }
 
 int gate_delegate(Gate *gate, GateTag tag, GateDelegateKind kind, uint64_t id) {

@@ -45,6 +45,11 @@ void fake_use(const char *node, const pid_t *pids, size_t n, bool claimed);
 /* Say that somebody was kept from a node. */
 void fake_refuse(const char *node, const GateRefusal *refusal);
 
+/* From now on the gate binds nodes; error is what it says when it is to admit somebody. */
+void fake_binding(int error);
+/* How often it has bound one. */
+unsigned fake_bound(void);
+
 /* --- clients ------------------------------------------------------------------------------ */
 
 typedef struct Client {

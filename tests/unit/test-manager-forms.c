@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -231,6 +232,45 @@ START_TEST(test_bad_options) {
 }
 END_TEST
 
+static void plug_out_and_in(const char *node) {
+        fake_unplug(PORT);
+        wait_state(ID, "switching");
+        fake_plug(PORT, node, NULL);
+        wait_state(ID, "leased");
+}
+
+/* Others to whom he left the descriptor are members as he was: the probe is bound again. */
+START_TEST(test_owner_has_ended) {
+        unsigned before;
+        Answer lease;
+
+        plug(NODE);
+        fake_binding(0);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        before = fake_bound();
+        ck_assert_uint_gt(before, 0);
+        fake_binding(-ESRCH);
+        plug_out_and_in("/dev/bus/usb/001/003");
+        ck_assert_uint_gt(fake_bound(), before);
+        answer_clear(&lease);
+}
+END_TEST
+
+/* Bound for one whom the gate does not know, a probe would be closed to him, too. */
+START_TEST(test_owner_was_never_seen) {
+        Answer lease;
+
+        plug(NODE);
+        fake_binding(-ESRCH);
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        plug_out_and_in("/dev/bus/usb/001/003");
+        ck_assert_uint_eq(fake_bound(), 0);
+        answer_clear(&lease);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("manager-forms");
         TCase *tcase = tcase_create("forms");
@@ -247,6 +287,8 @@ int main(void) {
         tcase_add_test(tcase, test_owner);
         tcase_add_test(tcase, test_renew);
         tcase_add_test(tcase, test_bad_options);
+        tcase_add_test(tcase, test_owner_has_ended);
+        tcase_add_test(tcase, test_owner_was_never_seen);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

@@ -121,6 +121,26 @@ START_TEST(test_interfaces_come_later) {
 }
 END_TEST
 
+/* Whoever asks again and again does not fill the queue of what workers do. */
+START_TEST(test_one_recovery_at_a_time) {
+        Answer lease, first, second;
+
+        plug("/dev/sticky");
+        client_acquire(&alice, ID, &lease, NULL);
+        wait_for(&lease, "");
+        client_lease_word(&alice, lease.path, "Recover", "check", &first);
+        wait_worker("recover-begins");
+        client_lease_word(&alice, lease.path, "Recover", "check", &second);
+        wait_for(&second, "Busy");
+        ck_assert(!first.done);
+        fake_unplug(PORT);
+        wait_for(&first, "Unplugged");
+        answer_clear(&lease);
+        answer_clear(&first);
+        answer_clear(&second);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("manager-open");
         TCase *tcase = tcase_create("open");
@@ -135,6 +155,7 @@ int main(void) {
         tcase_add_test(tcase, test_unplug);
         tcase_add_test(tcase, test_lease_survives_re_enumeration);
         tcase_add_test(tcase, test_interfaces_come_later);
+        tcase_add_test(tcase, test_one_recovery_at_a_time);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

@@ -19,6 +19,8 @@ typedef struct Belief {
         bool attached, announced, reading;
         bool used, claimed, leased; /* as the test itself said */
         Probe seen;                 /* properties as of the last announcement or update */
+        Usec return_by;
+        char reported[64];
 } Belief;
 
 static Belief beliefs[4096];
@@ -80,6 +82,15 @@ static void learn(Belief *belief, const Probe *probe, unsigned mask) {
                 seen->reading.millivolts = probe->reading.millivolts;
         if (mask & PROBE_PROPERTY_STATE)
                 seen->state = probe->state;
+        if (mask & PROBE_PROPERTY_LOADER_SINCE)
+                seen->loader_since = probe->loader_since;
+        if (mask & PROBE_PROPERTY_WEDGE)
+                seen->wedge = probe->wedge;
+        if (mask & PROBE_PROPERTY_RETURN_BY)
+                belief->return_by = probe_return_by(probe);
+        if (mask & PROBE_PROPERTY_SERIAL_REPORTED)
+                (void) snprintf(belief->reported, sizeof(belief->reported), "%s",
+                                probe->reported ?: "");
 }
 
 static void check_seen(const Belief *belief, const Probe *probe) {
@@ -99,6 +110,13 @@ static void check_seen(const Belief *belief, const Probe *probe) {
         require(seen->reading.millivolts == probe->reading.millivolts, "voltage changed silently",
                 probe->number);
         require(seen->state == probe->state, "state changed silently", probe->number);
+        require(seen->loader_since == probe->loader_since, "loader changed silently",
+                probe->number);
+        require(seen->wedge == probe->wedge, "wedge changed silently", probe->number);
+        require(belief->return_by == probe_return_by(probe), "return changed silently",
+                probe->number);
+        require(strcmp(belief->reported, probe->reported ?: "") == 0,
+                "reported serial changed silently", probe->number);
 }
 
 static void take_change(const ProbeTable *table, const ProbeChange *change) {
@@ -173,6 +191,7 @@ static void check_all(const ProbeTable *table) {
 
 static int plug(ProbeTable *table, Usec now, ProbeChanges *changes) {
         static const char *const serials[] = { "066DFF495177514867161616",
+                                               "066dff495177514867161616",
                                                "0669FF3736364D4B43131224", "000000000001", NULL };
         static const uint16_t products[] = { 0x3748, 0x374b, 0x374d };
         char port[16], node[32];

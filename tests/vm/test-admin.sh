@@ -39,7 +39,7 @@ for other in usb1 1-0:1.0 ../usb1 '' 1-1/../../usb1 "$(printf '%0100d' 1)-1"; do
 done
 run as_user labuser busctl --system call io.github.stlinkd1 /io/github/stlinkd1 io.github.stlinkd1.Manager \
         GetObstacle ssu "$port" :1.1 0
-check_match "whom that would disturb is for root to ask" 'Only root may ask that' "$output"
+check_match "whom that would disturb is for root to ask" 'Access denied' "$output"
 exec 9<>"$node"
 run admin labuser Reauthorize 'ssa{sv}' "$port" "$node" 0 9>&- # so that only we have it
 check_match "one that somebody has open is left alone" "pid $$" "$output"
