@@ -27,6 +27,12 @@ seat_of visitor
 
 doctor root
 check_equal "without a probe" 3 "$code"
+echo '<3>usb 9-1: device descriptor read/64, error -71' >/dev/kmsg
+doctor root
+check_match "what the kernel just complained of may be why" '"verdict": "usb-trouble"' "$said"
+run unshare --time --fork --monotonic 1200 stlinkctl doctor --json
+check_equal "what it complained of 20 minutes ago is not" 3 "$status"
+check_match "there is none" '"verdict": "no-probe"' "$output"
 probes v2-1:target=f411,serial=066DFF504955857567012345
 udevadm settle
 doctor root
