@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/time.h"
 #include "ctl/client.h"
 #include "ctl/expand.h"
 #include "ctl/obtain.h"
@@ -16,6 +21,35 @@ static const char *default_reason(const char *command) {
         const char *slash = strrchr(command, '/');
 
         return slash ? slash + 1 : command;
+}
+
+/* As execvp() looks for it. */
+static int find_program(const char *name) {
+        const char *path = getenv("PATH"), *end;
+        char file[4096];
+
+        if (strchr(name, '/') || !path)
+                return access(name, F_OK) < 0 ? -errno : 0;
+        for (; *path; path = *end ? end + 1 : end) {
+                end = strchrnul(path, ':');
+                (void) snprintf(file, sizeof(file), "%.*s/%s", (int) (end - path), path, name);
+                if (access(file, F_OK) == 0)
+                        return 0;
+        }
+        return -ENOENT;
+}
+
+/* Nobody is to wait for a probe to learn that the command's name was mistyped. */
+static int check_command(const char *name, const Options *options) {
+        int r = options->expand ? 0 : find_program(name);
+        Usec time;
+
+        if (r != -ENOENT)
+                return 0;
+        client_say("Cannot run %s: %s", name, strerror(-r));
+        if (options->wait == USEC_INFINITY && parse_usec(name, &time) >= 0)
+                client_say_more("A time is part of the option:  --wait=%s", name);
+        return r;
 }
 
 /* The command learns which probe is meant. */
@@ -60,6 +94,8 @@ static int run_leased(char **words, const Options *options, bool *ret_interrupte
 
         if (options_check_purpose(options, &request.kind) < 0)
                 return exit_code_of_wrapper(EXIT_CODE_USAGE);
+        if (check_command(words[0], options) < 0)
+                return WRAPPER_CODE_CANNOT_RUN;
         code = client_begin(/* with_manager= */ false, &bus, &snapshot);
         if (code == EXIT_CODE_OK)
                 code = client_select(snapshot, options->probe, &probe);

@@ -48,6 +48,12 @@ ctl run /bin/nonexistent/tool
 check_equal "a command that is not there" 126 "$status"
 check_equal "and it is named" \
         "stlinkctl: Cannot run /bin/nonexistent/tool: No such file or directory" "$err"
+check_fails "nobody was asked for a probe" heard '^Acquire.*reason=tool$'
+ctl run --wait no-such-tool-as-this
+check_equal "nor is one in the PATH" 126 "$status"
+ctl run --wait 30s true
+check_equal "a time that is no part of the option" 126 "$status"
+check_match "is understood" "A time is part of the option:  --wait=30s" "$err"
 ctl run "$scratch"
 check_equal "a command that is none" 126 "$status"
 ctl run sh -c 'echo out; echo err >&2; cat; exit 0' --json -p
