@@ -32,7 +32,7 @@ long "the target at random" env TARGET_RANDOM_STEPS=$((20000 * scale)) "$unit/te
 for program in "$unit"/test-*; do
         case ${program##*/} in
         *.* | *-random | *-model | *-soak | *-mutations) continue ;;
-        test-gate | test-process | test-udev | test-usbfs*) continue ;;
+        test-family | test-gate | test-process | test-udev | test-usbfs*) continue ;;
         esac
         [ -x "$program" ] || continue
         long "valgrind: ${program##*/}" env CK_TIMEOUT_MULTIPLIER=30 TOP_SRCDIR="$TOP_SRCDIR" \
