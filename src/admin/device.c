@@ -27,8 +27,6 @@
  * that is away. */
 #define OFF_TIME (1 * USEC_PER_SEC)
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 void device_done(AdminDevice *device) {
         device->dirfd = safe_close(device->dirfd);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/macro.h"
 #include "ctl/children.h"
@@ -15,12 +17,12 @@
 #define CHILDREN_MAX 65536 /* bytes of the kernel's list */
 #define DEPTH_MAX    64
 
-/* The kernel's list of a process's children, "33 34 "; NULL without one. The main thread's
- * children are all there are for programs that fork there, ourselves among them. */
-static char *read_children(pid_t pid) {
+/* The kernel's list of a thread's children, "33 34 "; NULL without one. A process's main thread
+ * has its number. */
+static char *read_children(pid_t pid, pid_t thread) {
         char path[64], *list;
 
-        (void) snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int) pid, (int) pid);
+        (void) snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int) pid, (int) thread);
         return read_file_at(AT_FDCWD, path, CHILDREN_MAX, &list, NULL) < 0 ? NULL : list;
 }
 
@@ -48,7 +50,7 @@ static bool is_zombie(pid_t pid) {
 }
 
 void children_describe(char *buffer, size_t size) {
-        _cleanup_free_ char *list = read_children(getpid());
+        _cleanup_free_ char *list = read_children(getpid(), getpid()); /* we have one thread */
         char *rest = list;
         size_t n = 0;
 
@@ -64,13 +66,33 @@ void children_describe(char *buffer, size_t size) {
         }
 }
 
-static void signal_below(pid_t parent, int signal, unsigned depth) {
-        _cleanup_free_ char *list = read_children(parent);
+static void signal_below(pid_t parent, int signal, unsigned depth);
+
+static void signal_children(pid_t parent, pid_t thread, int signal, unsigned depth) {
+        _cleanup_free_ char *list = read_children(parent, thread);
         char *rest = list;
 
-        for (pid_t pid; list && depth < DEPTH_MAX && (pid = next_pid(&rest)) > 0;) {
+        for (pid_t pid; list && (pid = next_pid(&rest)) > 0;) {
                 (void) kill(pid, signal);
                 signal_below(pid, signal, depth + 1);
+        }
+}
+
+/* Any thread may have started them: those of programs in Go or Java do. */
+static void signal_below(pid_t parent, int signal, unsigned depth) {
+        _cleanup_(closedirp) DIR *threads = NULL;
+        struct dirent *entry;
+        char path[64];
+
+        if (depth >= DEPTH_MAX)
+                return;
+        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) parent);
+        threads = opendir(path);
+        while (threads && (entry = readdir(threads))) {
+                pid_t thread = atoi(entry->d_name);
+
+                if (thread > 0)
+                        signal_children(parent, thread, signal, depth);
         }
 }
 

@@ -8,11 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "ctl/facts-internal.h"
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 #define STM32_ROM_LOADER "df11" /* product ID (AN2606) */
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "base/fd.h"
 #include "bus/ops.h"
 #include "daemon/delegate.h"
 #include "daemon/member.h"
@@ -19,8 +20,6 @@
 #define DEPTH_MAX 16
 /* So many can be told apart over the life of a lease. */
 #define NUMBER_MAX 0x7fff
-
-DEFINE_CLEANUP(DIR *, closedir)
 
 static const char *const prefixes[_DELEGATE_KIND_MAX] = {
         [DELEGATE_UID] = "uid:",

@@ -22,8 +22,6 @@
 #define STATE_ESTABLISHED 0x01
 #define STATE_LISTEN      0x0a
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 typedef struct Inodes {
         uint64_t *items;
         size_t n;

@@ -10,8 +10,6 @@
 /* Two do, unless programs start while we look. */
 #define PASSES_MAX 8
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 typedef struct Kin {
         pid_t pid, parent;
         Usec start;

@@ -13,8 +13,6 @@
 #include "base/macro.h"
 #include "gate/scan.h"
 
-DEFINE_CLEANUP(DIR *, closedir)
-
 int node_key_read(int dirfd, const char *path, NodeKey *ret) {
         struct statx st;
 

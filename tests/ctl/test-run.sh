@@ -104,6 +104,24 @@ ended "$term"
 check_equal "SIGTERM then ends the leftovers" 3 "$status"
 check_no_match "so nothing remains" 'without a lease' "$(<"$scratch/term.err")"
 
+cat >"$scratch/threads.py" <<'PY'
+import subprocess, sys, threading
+def work():
+    child = subprocess.Popen(["sleep", "300"])
+    print(child.pid, file=open(sys.argv[1], "w"), flush=True)
+    child.wait()
+threading.Thread(target=work).start()
+PY
+background threads "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+        "setsid python3 $scratch/threads.py $scratch/left-by-thread & exit 3"
+threads=$job
+wait_until 20 test -s "$scratch/left-by-thread"
+wait_until 20 grep -q 'left behind' "$scratch/threads.err"
+kill -TERM "$threads"
+left=$(<"$scratch/left-by-thread")
+check_soon "also those that a thread of theirs has started" 20 eval "! kill -0 $left 2>/dev/null" || kill "$left"
+ended "$threads"
+
 ctl run --until=main -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; sleep 0.3; exit 5"
 check_equal "--until=main ends with the command" 5 "$status"
 check_equal "and names what remains" \

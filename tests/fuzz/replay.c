@@ -36,11 +36,6 @@ static int replay(int dir, const char *name) {
         return 0;
 }
 
-static void closedirp(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
 int main(int argc, char **argv) {
         _cleanup_(closedirp) DIR *dir = NULL;
         const char *top = getenv("TOP_SRCDIR"), *name = strstr(argv[0], "fuzz-");
