@@ -414,7 +414,7 @@ static void step_elapse(Run *run) {
 
 /* Of leases that were granted in the same instant, it is not known which was first. */
 static void model_restart(Model *m, Usec now) {
-        const uint64_t span = 1000000; /* more than there are numbers */
+        const uint64_t span = UINT64_C(1) << 32; /* more than there are numbers */
 
         for (size_t i = 0; i < m->n; i++)
                 m->grant_order[i] = m->leases[i].granted * span + m->leases[i].id;
