@@ -237,20 +237,23 @@ static Probe *find_on_port(const ProbeTable *table, const char *port_path) {
  * who it is decides alone; otherwise the port does. */
 static Probe *find_returning(const ProbeTable *table, const char *port_path, const char *serial,
                              SerialKind kind) {
-        Probe *same_serial = NULL;
+        Probe *same_serial = NULL, *on_port = NULL;
 
         LIST_FOREACH(&table->probes, Probe, probe, probes) {
                 bool proven = serial_is_proven(kind) && serial_is_proven(probe->serial_kind);
                 bool same = strcmp(probe->serial, serial) == 0;
+                bool here = strcmp(probe->port_path, port_path) == 0;
 
                 if (probe->plugged)
                         continue;
-                if (strcmp(probe->port_path, port_path) == 0 && (same || !proven))
+                if (here && same)
                         return probe;
                 if (proven && same)
                         same_serial = probe;
+                else if (here && !proven && !on_port)
+                        on_port = probe;
         }
-        return same_serial;
+        return same_serial ?: on_port;
 }
 
 static bool parts_equal(const Probe *probe, const ProbePartDevice *parts, size_t n) {

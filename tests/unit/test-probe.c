@@ -417,6 +417,24 @@ START_TEST(test_clones) {
 }
 END_TEST
 
+/* A serial that proves something finds its probe, also where a clone has been. */
+START_TEST(test_moves_to_a_clones_port) {
+        play((const Step[]){
+                PLUG_1(CLONE),
+                { USE, 1, .changes = "I1" },
+                { READ, 1, .changes = "+" CLONE "@1-1" },
+                { PLUG, .port = "1-2", .serial = S1, .node = 3, .changes = "A2" },
+                { USE, 2, .changes = "I2" },
+                { READ, 2, .changes = "+" S1 },
+                { LEASE, 2, .a = true, .changes = "*2" },
+                { UNPLUG, .port = "1-1", .changes = "D1 -" CLONE "@1-1" },
+                { UNPLUG, .port = "1-2", .changes = "D2 *2" },
+                { PLUG, .port = "1-1", .serial = S1, .node = 4, .changes = "A2 *2" },
+                END,
+        });
+}
+END_TEST
+
 START_TEST(test_properties) {
         ProbePartDevice parts[] = { { .part = PROBE_PART_DEBUG },
                                     { .part = PROBE_PART_VCP, .interface = 2 } };
@@ -522,6 +540,7 @@ int main(void) {
         tcase_add_test(tcase, test_missed_removal);
         tcase_add_test(tcase, test_same_serial_twice);
         tcase_add_test(tcase, test_clones);
+        tcase_add_test(tcase, test_moves_to_a_clones_port);
         tcase_add_test(tcase, test_properties);
         tcase_add_test(tcase, test_refused_input);
         tcase_add_test(tcase, test_state_names);
