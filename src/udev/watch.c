@@ -183,15 +183,16 @@ static int handle_usb_device(UdevWatch *watch, struct udev_device *device, const
         /* The kernel binds its generic driver last, when it has made the interfaces. What was
          * there before us has been through that already. */
         bool final = !action || strcmp(action, "bind") == 0;
+        bool same = entry && entry->probe->number == udev_device_get_devnum(device);
         int r;
 
         if (action && strcmp(action, "remove") == 0) {
-                if (entry)
+                if (same)
                         entry_gone(watch, entry);
                 return 0;
         }
         /* The removal got lost, or is still to come while another device has the port. */
-        if (entry && entry->probe->number != udev_device_get_devnum(device)) {
+        if (entry && !same) {
                 entry_gone(watch, entry);
                 entry = NULL;
         }
