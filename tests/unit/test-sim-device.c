@@ -265,6 +265,15 @@ START_TEST(test_unplug_at) {
         ck_assert_int_eq(HOST_ASK(&host, reply, 6, 0xf1), 6);
         ck_assert_uint_eq(host.detached, 1);
         host_done(&host);
+
+        host_init(&host, "v2-1:wedge-at=3,unplug-at=4");
+        ck_assert_int_eq(HOST_ASK(&host, reply, 6, 0xf1), 6);
+        (void) HOST_ASK(&host, reply, 6, 0xf1);
+        (void) HOST_ASK(&host, reply, 6, 0xf1);
+        ck_assert(!host.usb->attached);
+        sim_device_plug(host.device);
+        ck_assert_int_eq(HOST_ASK(&host, reply, 6, 0xf1), 6);
+        host_done(&host);
 }
 END_TEST
 

@@ -37,15 +37,24 @@ static void device_flush(SimDevice *device, int status) {
         }
 }
 
+static bool device_is_wedged(const SimDevice *device) {
+        return device->spec.settings.state == SIM_STATE_WEDGED ||
+               device->spec.settings.state == SIM_STATE_WEDGED_UNTIL_REPLUG;
+}
+
 static void device_detach(SimDevice *device) {
+        SimSettings *settings = &device->spec.settings;
+
         device->leaving = false;
+        if (!device->replug && device_is_wedged(device))
+                settings->state = SIM_STATE_OK; /* without power it forgets what it hung in */
         if (!device->usb.attached)
                 return;
         device->usb.attached = false;
         device_flush(device, -ESHUTDOWN);
         device_reset_functions(device);
-        device->returns = device->replug ? usec_add(device->now, device->spec.settings.reenumerate)
-                                         : USEC_INFINITY;
+        device->returns =
+                device->replug ? usec_add(device->now, settings->reenumerate) : USEC_INFINITY;
         if (device->usb.host)
                 device->usb.host->detached(&device->usb, device->usb.host_userdata);
 }
@@ -64,11 +73,6 @@ static void device_attach(SimDevice *device) {
 void device_leave(SimDevice *device, bool replug) {
         device->leaving = true;
         device->replug = replug;
-}
-
-static bool device_is_wedged(const SimDevice *device) {
-        return device->spec.settings.state == SIM_STATE_WEDGED ||
-               device->spec.settings.state == SIM_STATE_WEDGED_UNTIL_REPLUG;
 }
 
 static bool device_move_control(SimDevice *device) {
@@ -360,9 +364,16 @@ const char *sim_device_interface_name(const SimDevice *device, unsigned interfac
         return product_interface_name(device->product, interface);
 }
 
-int sim_device_set(SimDevice *device, const char *key, const char *value, char **ret_error) {
-        int r = spec_set(&device->spec, key, value, /* live= */ true, ret_error);
+/* A program may have set the target's read-out protection to another level since. */
+static void device_keep_protection(SimDevice *device) {
+        device->spec.settings.condition.rdp = target_get_condition(device->target)->rdp;
+}
 
+int sim_device_set(SimDevice *device, const char *key, const char *value, char **ret_error) {
+        int r;
+
+        device_keep_protection(device);
+        r = spec_set(&device->spec, key, value, /* live= */ true, ret_error);
         if (r < 0)
                 return r;
         device_apply(device);
@@ -385,10 +396,12 @@ int sim_device_load(SimDevice *device, const uint8_t *data, size_t size) {
 }
 
 void sim_device_plug(SimDevice *device) {
-        TargetCondition off = device->spec.settings.condition;
+        TargetCondition off;
 
         if (device->usb.attached)
                 return;
+        device_keep_protection(device);
+        off = device->spec.settings.condition;
         off.unpowered = true;
         target_set_condition(device->target, &off);
         target_set_condition(device->target, &device->spec.settings.condition);
@@ -397,10 +410,6 @@ void sim_device_plug(SimDevice *device) {
 }
 
 void sim_device_unplug(SimDevice *device) {
-        SimSettings *settings = &device->spec.settings;
-
-        if (settings->state == SIM_STATE_WEDGED || settings->state == SIM_STATE_WEDGED_UNTIL_REPLUG)
-                settings->state = SIM_STATE_OK;
         device->replug = false;
         device->returns = USEC_INFINITY;
         device_detach(device);
