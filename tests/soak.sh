@@ -28,11 +28,12 @@ long "simulated probes at random" env SIM_SOAK_STEPS=$((20000 * scale)) SIM_SOAK
 long "the target at random" env TARGET_RANDOM_STEPS=$((20000 * scale)) "$unit/test-target-random"
 
 # The random ones would take hours. The others left out use what valgrind 3.19 does not know
-# (pidfd_open, usbfs ioctls, mount without a type); they run under ASan in ./dev check.
+# (pidfd_open, bpf, usbfs ioctls, mount without a type); they run under ASan in ./dev check.
 for program in "$unit"/test-*; do
         case ${program##*/} in
         *.* | *-random | *-model | *-soak | *-mutations) continue ;;
-        test-family | test-gate | test-process | test-udev | test-usbfs*) continue ;;
+        test-family | test-gate* | test-process | test-revoke | test-udev | test-usbfs*) continue ;;
+        test-manager-conflict | test-manager-delegate | test-manager-forms) continue ;;
         esac
         [ -x "$program" ] || continue
         long "valgrind: ${program##*/}" env CK_TIMEOUT_MULTIPLIER=30 TOP_SRCDIR="$TOP_SRCDIR" \
