@@ -208,6 +208,10 @@ static ExitCode report_status(const Connection *connection) {
                 client_say("The probe reports a failure: %s.", status_text(status));
                 return EXIT_CODE_NOT_ANSWERING;
         }
+        if (status_is_about_ap(status)) {
+                client_say("Access port %u: %s.", connection->link.ap, status_text(status));
+                return EXIT_CODE_NO_TARGET;
+        }
         if (connection->link.session) {
                 client_say("At 0x%08x: %s.", connection->link.fault_address, status_text(status));
                 return EXIT_CODE_NO_TARGET;

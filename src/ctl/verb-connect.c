@@ -67,7 +67,9 @@ static ExitCode print(Connection *connection, const Found *found, bool json) {
 
 /* Whether a failure to enter SWD is one that power would cure. */
 static bool target_is_silent(const Connection *connection, int r) {
-        return r == -EREMOTEIO && status_is_about_target(probe_session_status(connection->session));
+        uint8_t status = r == -EREMOTEIO ? probe_session_status(connection->session) : STATUS_OK;
+
+        return status_is_about_target(status) && !status_is_about_ap(status);
 }
 
 /* A target that has just been switched on is stopped at once, before its program can do anything

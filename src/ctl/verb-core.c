@@ -45,6 +45,8 @@ static ExitCode reset_blindly(Connection *connection, ExitCode failed) {
                 return failed;
         r = probe_session_drive_nrst(connection->session, /* low= */ true);
         if (r >= 0)
+                r = probe_session_pause(connection->session, NRST_TIME);
+        if (r >= 0)
                 r = probe_session_drive_nrst(connection->session, /* low= */ false);
         if (r >= 0)
                 client_say_more("nRST was pulled all the same; whether that did anything cannot "

@@ -20,6 +20,12 @@
 #define SIZE_MAX_WRITE (16u << 20)
 #define LINE           16
 
+/* Of every STM32: flash memory, and where RAM begins (ARMv7-M B3.1). What is below the one shows
+ * again whatever the chip boots from; between them is RAM on some chips, and on others ROM. */
+#define FLASH_BASE 0x08000000
+#define FLASH_END  0x10000000
+#define RAM_BASE   0x20000000
+
 static ExitCode parse_address(const char *text, uint32_t *ret) {
         if (parse_u32(text, ret) >= 0)
                 return EXIT_CODE_OK;
@@ -167,7 +173,7 @@ static ExitCode get_data(int n, char **words, uint8_t *buffer, size_t size, size
 
 /* Flash takes more than a write, on each family something else. */
 static ExitCode refuse_flash(uint32_t address) {
-        if (address < 0x08000000 || address >= 0x10000000)
+        if (address < FLASH_BASE || address >= FLASH_END)
                 return EXIT_CODE_OK;
         client_say("0x%08x is flash memory, which a plain write does not change.", address);
         client_say_more("Program it with a tool that can:  stlinkctl run -- st-flash write FILE "
@@ -176,12 +182,30 @@ static ExitCode refuse_flash(uint32_t address) {
         return EXIT_CODE_USAGE;
 }
 
+static ExitCode say_unchanged(uint32_t address) {
+        client_say("The memory at 0x%08x does not take a plain write: it still holds something "
+                   "else.",
+                   address);
+        client_say_more("If it is flash memory:  stlinkctl run -- st-flash write FILE 0x%08x",
+                        FLASH_BASE);
+        return EXIT_CODE_FAILURE;
+}
+
+/* Whether a write did anything, where nobody but the memory can tell. */
+static bool has_changed(TargetLink *link, uint32_t address, const uint8_t *data, size_t size) {
+        _cleanup_free_ uint8_t *now = address < RAM_BASE ? malloc(size) : NULL;
+
+        return !now || target_link_read(link, address, now, size) < 0 ||
+               memcmp(now, data, size) == 0;
+}
+
 int verb_write(int n, char **words, const Options *options) {
         _cleanup_(connection_done) Connection connection = CONNECTION_NONE;
         _cleanup_free_ uint8_t *data = malloc(SIZE_MAX_WRITE + 1);
         uint32_t address = 0;
         size_t size = 0;
         ExitCode code;
+        bool changed;
         int r;
 
         if (!data)
@@ -198,7 +222,10 @@ int verb_write(int n, char **words, const Options *options) {
         if (code != EXIT_CODE_OK)
                 return code;
         r = target_link_write(&connection.link, address, data, size);
+        changed = r < 0 || has_changed(&connection.link, address, data, size);
         if (r >= 0)
                 r = connection_leave(&connection);
-        return r < 0 ? connection_report(&connection, r) : EXIT_CODE_OK;
+        if (r < 0)
+                return connection_report(&connection, r);
+        return changed ? EXIT_CODE_OK : say_unchanged(address);
 }

@@ -158,8 +158,11 @@ void session_feed(Session *session, int error, const uint8_t *reply, size_t size
         assert(session->phase != PHASE_DONE);
         session->info.commands++;
         session->drain = false;
+        /* Whether it was done is not known when its answer is lost; it is undone all the same. */
         if (session->phase == PHASE_ENTER)
                 session->entered = true;
+        if (session->phase == PHASE_NRST_LOW)
+                session->nrst_low = true;
         if (session->in_access) {
                 swd_access_feed(&session->access, error, reply, size);
                 return session_feed_access(session);
@@ -376,8 +379,8 @@ static Command make_nrst_low(_unused_ const Session *session) {
         return command_drive_nrst(NRST_LOW);
 }
 
-static int feed_nrst_low(Session *session, _unused_ const uint8_t *reply, _unused_ size_t size) {
-        session->nrst_low = true;
+static int feed_nrst_low(_unused_ Session *session, _unused_ const uint8_t *reply,
+                         _unused_ size_t size) {
         return PHASE_ENTER;
 }
 

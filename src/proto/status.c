@@ -95,6 +95,10 @@ bool status_is_about_target(uint8_t status) {
                class == STATUS_CLASS_WAIT;
 }
 
+bool status_is_about_ap(uint8_t status) {
+        return status == STATUS_BAD_AP || status == STATUS_TOO_MANY_APS;
+}
+
 const char *status_name(uint8_t status) {
         const StatusEntry *entry = status_find(status);
 

@@ -62,6 +62,9 @@ StatusClass status_class(uint8_t status);
  * are used up, a wait is about the target too. */
 bool status_is_about_target(uint8_t status);
 
+/* Whether the target is fine, but has no such access port as was asked for. */
+bool status_is_about_ap(uint8_t status);
+
 /* A short fixed name, "get-idcode-error"; NULL for an invalid status. */
 const char *status_name(uint8_t status);
 

@@ -71,6 +71,9 @@ int probe_session_measure_voltage(ProbeSession *session);
 /* Carry an access to the target through; -ENOTCONN unless SWD was entered. */
 int probe_session_access(ProbeSession *session, SwdAccess *access);
 
+/* How long to pull nRST for a reset: there are capacitors on it. */
+#define NRST_TIME (10 * USEC_PER_MSEC)
+
 /* Pull nRST low or release it; -EOPNOTSUPP when this firmware cannot. Free releases it. */
 int probe_session_drive_nrst(ProbeSession *session, bool low);
 

@@ -33,7 +33,6 @@
 
 #define CORE_TIMEOUT (500 * USEC_PER_MSEC)
 #define CORE_PAUSE   USEC_PER_MSEC
-#define RESET_TIME   (10 * USEC_PER_MSEC) /* nRST has capacitors on it */
 
 static const char *const core_state_table[] = {
         [CORE_RUNNING] = "running",     [CORE_HALTED] = "halted",     [CORE_SLEEPING] = "sleeping",
@@ -216,7 +215,7 @@ static int pull_reset(TargetLink *link, ResetLine *ret) {
         int r = probe_session_drive_nrst(link->session, /* low= */ true);
 
         if (r >= 0)
-                r = probe_session_pause(link->session, RESET_TIME);
+                r = probe_session_pause(link->session, NRST_TIME);
         if (r >= 0)
                 r = probe_session_drive_nrst(link->session, /* low= */ false);
         if (r >= 0)

@@ -32,6 +32,8 @@ int target_link_init(TargetLink *link, ProbeSession *session, uint8_t ap) {
                 return -EOPNOTSUPP;
         r = link_command(link, &open, NULL);
         link->ap_open = r >= 0;
+        if (r < 0)
+                link->session = NULL; /* there is nothing that an address could say */
         return r;
 }
 

@@ -159,6 +159,35 @@ bad 8 'At 0x70000000: the target refused' read -p $one 0x70000000 4
 bad 8 'has no access port 7' connect $three --ap=7
 bad 2 'touches nothing' connect --mode=hotplug --leave=halted $one
 check "another access port" ctl connect --ap=2 $three
+bad 8 '^stlinkctl: Access port 9: the target has no such' read -p $three --ap=9 0x20000000 4
+bad 8 '^stlinkctl: Access port 9: the target has no such' connect --mode=power-up --ap=9 $three
+check_no_match "which power would not cure" 'Waiting' "$output"
+bad 1 'at 0x00000000 does not take a plain write' write -p $one 0 0x12345678
+check "where there is memory at 0 it does" ctl write -p $three 0 0x12345678
+check_equal "as is read" 12345678 "$(word $three 0)"
+
+# Whatever answer gets lost on the way to a target under reset, it is let go of.
+stuck=''
+for ((at = 4; at <= 14; at++)); do
+        sim set 1 stall-at=$at
+        ctl connect --mode=under-reset $one >/dev/null 2>&1
+        sim set 1 stall-at=0
+        word $one 0xe000edf0 >/dev/null # S_RESET_ST is cleared by reading
+        [ $((0x$(word $one 0xe000edf0) & 0x2000000)) -eq 0 ] || stuck+=" $at"
+done
+check_equal "no lost answer leaves the target in reset" "" "$stuck"
+
+# The simulator's own: read-out protection that a program has set stays (RM0383 3.6.3).
+for value in 0x08192a3b 0x4c5d6e7f; do ctl write -p $one 0x40023c08 $value; done
+for value in 0x0fff55ec 0x0fff55ee; do ctl write -p $one 0x40023c14 $value; done
+ctl reset $one
+check_fails "protected, flash memory cannot be read" ctl read -p $one -o /dev/null 0x08000000 4
+sim set 1 latency=0
+check_fails "also after another setting" ctl read -p $one -o /dev/null 0x08000000 4
+sim unplug 1
+sim plug 1
+check_soon "and a re-plug" 20 eval "ctl list --no-legend | grep $one | grep -q free"
+check_fails "it cannot" ctl read -p $one -o /dev/null 0x08000000 4
 
 sim unplug 4
 sim unplug 3
