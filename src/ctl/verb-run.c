@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,33 +24,40 @@ static const char *default_reason(const char *command) {
         return slash ? slash + 1 : command;
 }
 
-/* As execvp() looks for it. */
-static int find_program(const char *name) {
-        const char *path = getenv("PATH"), *end;
-        char file[4096];
+static bool is_missing(const char *file) {
+        return access(file, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
 
-        if (strchr(name, '/') || !path)
-                return access(name, F_OK) < 0 ? -errno : 0;
-        for (; *path; path = *end ? end + 1 : end) {
+/* Whether execvp(3) is sure to find nothing: it has a path of its own without PATH, and an empty
+ * piece of it is the current directory. What else may be wrong is for execvp() to say. */
+static bool is_nowhere(const char *name) {
+        const char *path = getenv("PATH") ?: "/bin:/usr/bin", *end;
+
+        if (strchr(name, '/'))
+                return is_missing(name);
+        do {
+                char file[PATH_MAX];
+
                 end = strchrnul(path, ':');
-                (void) snprintf(file, sizeof(file), "%.*s/%s", (int) (end - path), path, name);
-                if (access(file, F_OK) == 0)
-                        return 0;
-        }
-        return -ENOENT;
+                (void) snprintf(file, sizeof(file), "%.*s%s%s", (int) (end - path), path,
+                                end > path ? "/" : "", name);
+                if (!is_missing(file))
+                        return false;
+                path = end + 1;
+        } while (*end);
+        return true;
 }
 
 /* Nobody is to wait for a probe to learn that the command's name was mistyped. */
 static int check_command(const char *name, const Options *options) {
-        int r = options->expand ? 0 : find_program(name);
         Usec time;
 
-        if (r != -ENOENT)
+        if (options->expand || !is_nowhere(name))
                 return 0;
-        client_say("Cannot run %s: %s", name, strerror(-r));
+        client_say("Cannot run %s: %s", name, strerror(ENOENT));
         if (options->wait == USEC_INFINITY && parse_usec(name, &time) >= 0)
                 client_say_more("A time is part of the option:  --wait=%s", name);
-        return r;
+        return -ENOENT;
 }
 
 /* The command learns which probe is meant. */

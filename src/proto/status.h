@@ -62,7 +62,7 @@ StatusClass status_class(uint8_t status);
  * are used up, a wait is about the target too. */
 bool status_is_about_target(uint8_t status);
 
-/* Whether the target is fine, but has no such access port as was asked for. */
+/* Whether the target answers, but the access port that was asked for is not to be had. */
 bool status_is_about_ap(uint8_t status);
 
 /* A short fixed name, "get-idcode-error"; NULL for an invalid status. */

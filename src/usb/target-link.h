@@ -37,7 +37,8 @@ typedef enum CoreState {
 /* "running", "halted", "sleeping", "locked-up", "in-reset"; NULL for unknown. */
 const char *core_state_to_string(CoreState state);
 
-/* Use access port ap. Others than 0: -EOPNOTSUPP when this firmware cannot. */
+/* Use access port ap. Others than 0: -EOPNOTSUPP when this firmware cannot; the link has no session
+ * when it could not be opened. */
 int target_link_init(TargetLink *link, ProbeSession *session, uint8_t ap);
 
 /* Put the core back to what it was found as, close the access port. */

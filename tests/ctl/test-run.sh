@@ -54,6 +54,11 @@ check_equal "nor is one in the PATH" 126 "$status"
 ctl run --wait 30s true
 check_equal "a time that is no part of the option" 126 "$status"
 check_match "is understood" "A time is part of the option:  --wait=30s" "$err"
+check "without a PATH there is the usual one" env -u PATH "$TOP_BUILDDIR/stlinkctl" run true
+printf '#!/bin/sh\nexit 9\n' >"$scratch/here"
+chmod 755 "$scratch/here"
+check_equal "an empty piece of it is the current directory" 9 \
+        "$(cd "$scratch" && PATH=/nonexistent: "$TOP_BUILDDIR/stlinkctl" run here; echo $?)"
 ctl run "$scratch"
 check_equal "a command that is none" 126 "$status"
 ctl run sh -c 'echo out; echo err >&2; cat; exit 0' --json -p
