@@ -15,7 +15,8 @@
 #include "ctl/children.h"
 
 #define CHILDREN_MAX 65536 /* bytes of the kernel's list */
-#define DEPTH_MAX    64
+#define TREE_MAX     4096
+#define LOOKS_MAX    8
 
 /* The kernel's list of a thread's children, "33 34 "; NULL without one. A process's main thread
  * has its number. */
@@ -66,36 +67,70 @@ void children_describe(char *buffer, size_t size) {
         }
 }
 
-static void signal_below(pid_t parent, int signal, unsigned depth);
+typedef struct Tree {
+        pid_t *pids;
+        size_t n, allocated;
+} Tree;
 
-static void signal_children(pid_t parent, pid_t thread, int signal, unsigned depth) {
+static bool tree_holds(const Tree *tree, pid_t pid) {
+        for (size_t i = 0; i < tree->n; i++)
+                if (tree->pids[i] == pid)
+                        return true;
+        return false;
+}
+
+static void tree_add(Tree *tree, pid_t pid) {
+        if (tree_holds(tree, pid) || tree->n >= TREE_MAX)
+                return;
+        if (tree->n == tree->allocated) {
+                size_t allocated = MAX(tree->allocated * 2, (size_t) 32);
+                pid_t *pids = reallocarray(tree->pids, allocated, sizeof(pid_t));
+
+                if (!pids)
+                        return;
+                tree->pids = pids;
+                tree->allocated = allocated;
+        }
+        tree->pids[tree->n++] = pid;
+}
+
+static void add_children_of_thread(Tree *tree, pid_t parent, pid_t thread) {
         _cleanup_free_ char *list = read_children(parent, thread);
         char *rest = list;
 
-        for (pid_t pid; list && (pid = next_pid(&rest)) > 0;) {
-                (void) kill(pid, signal);
-                signal_below(pid, signal, depth + 1);
-        }
+        for (pid_t pid; list && (pid = next_pid(&rest)) > 0;)
+                tree_add(tree, pid);
 }
 
 /* Any thread may have started them: those of programs in Go or Java do. */
-static void signal_below(pid_t parent, int signal, unsigned depth) {
+static void add_children(Tree *tree, pid_t parent) {
         _cleanup_(closedirp) DIR *threads = NULL;
         struct dirent *entry;
         char path[64];
 
-        if (depth >= DEPTH_MAX)
-                return;
         (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) parent);
         threads = opendir(path);
         while (threads && (entry = readdir(threads))) {
                 pid_t thread = atoi(entry->d_name);
 
                 if (thread > 0)
-                        signal_children(parent, thread, signal, depth);
+                        add_children_of_thread(tree, parent, thread);
         }
 }
 
+/* The whole tree is known before anybody in it is signalled: whoever dies takes his list of
+ * children with him. Those that were started meanwhile are found by looking again. */
 void children_signal(int signal) {
-        signal_below(getpid(), signal, 0);
+        Tree tree = {};
+
+        for (unsigned looks = 0, signalled = 0; looks < LOOKS_MAX; looks++) {
+                add_children(&tree, getpid());
+                for (size_t i = 0; i < tree.n; i++)
+                        add_children(&tree, tree.pids[i]);
+                if (signalled == tree.n)
+                        break;
+                while (signalled < tree.n)
+                        (void) kill(tree.pids[signalled++], signal);
+        }
+        free(tree.pids);
 }
