@@ -138,6 +138,28 @@ spawn() {
         lib_pids+=("$spawned")
 }
 
+# background NAME CMD...: as spawn, with its output in $scratch/NAME.out and NAME.err; $job is its
+# pid.
+background() {
+        local out=$scratch/$1.out err=$scratch/$1.err
+        shift
+        : >"$out"
+        : >"$err"
+        "$@" >"$out" 2>"$err" </dev/null &
+        job=$!
+        lib_pids+=("$job")
+}
+
+# ended PID: wait for what was started in the background, its exit status in $status.
+ended() {
+        wait_until 60 lib_is_gone "$1" || {
+                fail "$(tr '\0' ' ' <"/proc/$1/cmdline") ends"
+                kill -KILL "$1"
+        }
+        status=0
+        wait "$1" 2>/dev/null || status=$?
+}
+
 # at_exit CMD...: run it at the end of the test, however it ends; last in, first out.
 at_exit() {
         lib_cleanups=("$(printf '%q ' "$@")" "${lib_cleanups[@]}")

@@ -38,6 +38,7 @@ fake_start() {
         [ -S "$scratch/bus" ] || bus_start
         rm -f "$scratch/tell"
         mkfifo "$scratch/tell"
+        : >"$scratch/fake.log" # before anybody looks for what an earlier one said
         "$TOP_BUILDDIR/tests/ctl/fake-stlinkd" <"$scratch/tell" >"$scratch/fake.log" 2>&1 &
         fake_pid=$!
         lib_pids+=("$fake_pid")

@@ -11,20 +11,6 @@ released() { # how often a lease was given back so far
         grep -c '^Release ' "$scratch/fake.log"
 }
 
-# background NAME CMD...: run it with its own process group, $job is its pid.
-background() {
-        local name=$1
-        shift
-        setsid "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
-        job=$!
-        lib_pids+=("$job")
-}
-
-ended() { # PID: its exit status in $status
-        status=0
-        wait "$1" || status=$?
-}
-
 fake_start
 probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
 
@@ -76,7 +62,7 @@ check_equal "it inherits no descriptors of ours" "$(<"$scratch/own")" "$out"
 
 # The whole tree.
 before=$(released)
-background tree "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+background tree setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
         "setsid bash -c 'echo \$\$ >$scratch/left; exec sleep 300' & exit 7"
 tree=$job
 wait_until 20 grep -q 'left behind' "$scratch/tree.err"
@@ -90,7 +76,7 @@ ended "$tree"
 check_equal "the status is the command's, not theirs" 7 "$status"
 check_equal "then the lease is given back" $((before + 1)) "$(released)"
 
-background quit "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; exit 3"
+background quit setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; exit 3"
 quit=$job
 wait_until 20 grep -q 'left behind' "$scratch/quit.err"
 kill -INT "$quit"
@@ -101,7 +87,7 @@ check_match "and what remains is named" "^stlinkctl: bash left behind, without a
 check "what remains was not touched" kill -0 "$(<"$scratch/left")"
 kill "$(<"$scratch/left")"
 
-background term "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & exit 3"
+background term setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & exit 3"
 term=$job
 wait_until 20 grep -q 'left behind' "$scratch/term.err"
 kill -TERM "$term"
@@ -117,7 +103,7 @@ def work():
     child.wait()
 threading.Thread(target=work).start()
 PY
-background threads "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+background threads setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
         "setsid python3 $scratch/threads.py $scratch/left-by-thread & exit 3"
 threads=$job
 wait_until 20 test -s "$scratch/left-by-thread"
@@ -134,7 +120,7 @@ check_equal "and names what remains" \
 kill "$(<"$scratch/left")"
 
 # Signals.
-background forward "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+background forward setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
         "trap 'echo got TERM; exit 9' TERM; echo ready; while :; do sleep 0.1; done"
 forward=$job
 wait_until 20 grep -q ready "$scratch/forward.out"
@@ -180,7 +166,7 @@ check_match "the terminal is the command's" terminal "$out"
 # Waiting.
 tell 'acquire waiting' 'probe a' 'set State claimed' \
         'dict Holders Pid=4711 Uid=0 User=alice Command=openocd Claimed=1'
-background wait "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
+background wait setsid "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
 waiting=$job
 wait_until 20 grep -q Waiting "$scratch/wait.err"
 tell 'lease 1' 'set Position 3' 'changed Position' 'set Position 2' 'changed Position'
@@ -196,7 +182,7 @@ stlinkctl: Place 2 in the queue.
 stlinkctl: Got it after N." \
         "$(sed -E 's/after .*\./after N./' "$scratch/wait.err")"
 
-background vain "$TOP_BUILDDIR/stlinkctl" run --wait=9s -- echo mine
+background vain setsid "$TOP_BUILDDIR/stlinkctl" run --wait=9s -- echo mine
 vain=$job
 wait_until 20 grep -q Waiting "$scratch/vain.err"
 tell 'lease 1' 'ended timeout'
@@ -204,7 +190,7 @@ ended "$vain"
 check_equal "waiting in vain is busy" 123 "$status"
 check_match "and it is told" 'Waited in vain: nobody gave it back in time\.$' "$(<"$scratch/vain.err")"
 
-background cancel "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
+background cancel setsid "$TOP_BUILDDIR/stlinkctl" run --wait -- echo mine
 cancel=$job
 wait_until 20 grep -q Waiting "$scratch/cancel.err"
 kill -TERM "$cancel"
@@ -224,7 +210,7 @@ name_of() {
 }
 
 # Strangers may not end it for us.
-background spoof "$TOP_BUILDDIR/stlinkctl" run --wait=60s -- echo mine
+background spoof setsid "$TOP_BUILDDIR/stlinkctl" run --wait=60s -- echo mine
 spoof=$job
 wait_until 20 grep -q Waiting "$scratch/spoof.err"
 name=$(name_of "$spoof")
@@ -238,7 +224,7 @@ check_equal "a stranger's signal does not count" "0 mine" "$status $(<"$scratch/
 # Losing it.
 tell 'acquire held'
 for reason in revoked expired; do
-        background lost "$TOP_BUILDDIR/stlinkctl" run -- sleep 300
+        background lost setsid "$TOP_BUILDDIR/stlinkctl" run -- sleep 300
         lost=$job
         wait_until 20 pgrep -P "$lost" -x sleep
         tell 'lease 1' "ended $reason"
@@ -248,41 +234,49 @@ done
 check_equal "and it is told" "stlinkctl: The lease is lost: its time limit has passed.
 stlinkctl: Ending sleep." "$(<"$scratch/lost.err")"
 mkfifo "$scratch/go"
-background lost bash -c "exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
+waiting_for_go="exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
+go() {
+        timeout 60 bash -c 'echo >"$1"' - "$scratch/go"
+}
+background lost setsid bash -c "$waiting_for_go"
 lost=$job
 wait_until 20 grep -q ready "$scratch/lost.out"
 tell 'lease 1' 'ended unplugged'
 wait_until 20 grep -q 'goes on' "$scratch/lost.err"
-echo >"$scratch/go"
+go
 ended "$lost"
 check_equal "a command whose probe was unplugged goes on" 4 "$status"
 check_equal "and it is told, too" "stlinkctl: The lease is lost: the probe was unplugged.
 stlinkctl: bash goes on without it." "$(<"$scratch/lost.err")"
-background lost bash -c "exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
+background lost setsid bash -c "$waiting_for_go"
 lost=$job
 wait_until 20 grep -q ready "$scratch/lost.out"
 fake_stop
+
+# It goes before the bus knows that we want to hear of it. Whether it comes back is awaited for
+# some seconds; by all three at once.
+goes() { # held|waiting ARGUMENT...: in a world of its own, below $scratch
+        scratch=$scratch/$1 lib_pids=() fake_count=0
+        mkdir "$scratch"
+        fake_start
+        probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
+        tell "acquire $1" 'last Acquire'
+        ctl run "${@:2}" -- sh -c "for i in \$(seq 400); do ! grep -q 'goes on' $scratch/err || break; sleep 0.1; done"
+        echo "$status" >"$scratch/status"
+        lib_kill_spawned
+}
+goes waiting --wait &
+waiting=$!
+goes held &
+held=$!
 wait_until 60 grep -q 'goes on' "$scratch/lost.err"
-echo >"$scratch/go"
+go
 ended "$lost"
 check_equal "so does one whose daemon has stopped" 4 "$status"
 check_match "that is told as well" 'The lease is lost: stlinkd has stopped\.$' "$(<"$scratch/lost.err")"
-
-# It goes before the bus knows that we want to hear of it.
-for acquire in waiting held; do
-        wait=(--wait)
-        [ $acquire = waiting ] || wait=()
-        fake_start
-        probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
-        tell "acquire $acquire" 'last Acquire'
-        ctl run "${wait[@]}" -- sh -c "for i in \$(seq 400); do ! grep -q 'goes on' $scratch/err || break; sleep 0.1; done"
-        wait "$fake_pid"
-        if [ $acquire = waiting ]; then
-                check_equal "the daemon goes behind the answer: nobody waits for ever" 125 "$status"
-                check_match "he is told why" 'Waited in vain: stlinkd has stopped' "$err"
-        else
-                check_equal "or behind a lease: the command goes on" 0 "$status"
-                check_match "that is told, too" 'The lease is lost: stlinkd has stopped' "$err"
-        fi
-done
+wait "$waiting" "$held"
+check_equal "the daemon goes behind the answer: nobody waits for ever" 125 "$(<"$scratch/waiting/status")"
+check_match "he is told why" 'Waited in vain: stlinkd has stopped' "$(<"$scratch/waiting/err")"
+check_equal "or behind a lease: the command goes on" 0 "$(<"$scratch/held/status")"
+check_match "that is told, too" 'The lease is lost: stlinkd has stopped' "$(<"$scratch/held/err")"
 finish

@@ -6,7 +6,7 @@
 #
 #   chaos_begin [SETTING]...      start the daemon, and remember what it looks like at rest
 #   attempt LABEL CODES CMD...    run a command; CODES is a regular expression of what it may return
-#   launch NAME CMD...            the same in the background, and ...
+#   launch NAME CMD...            the same in the background, its pid in $job, and ...
 #   landed LABEL NAME CODES       ... its end
 #   calm LABEL                    put everything right, and check that nothing is left
 #   scaled SHORT LONG             LONG if TEST_SCALE is set, SHORT if not
@@ -58,12 +58,8 @@ attempt() {
 }
 
 launch() {
-        local name=$1
-        shift
-        "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
-        launched=$!
-        lib_pids+=("$launched")
-        printf '%s\n' "$launched" >"$scratch/$name.pid"
+        background "$@"
+        printf '%s\n' "$job" >"$scratch/$1.pid"
 }
 
 landed() {

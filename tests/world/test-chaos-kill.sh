@@ -19,7 +19,7 @@ story() {
         wait_until 5 eval "is $one claimed || ! alive"
         attempt "$1: status" '0|3|6' "$TOP_BUILDDIR/stlinkctl" status $one
         launch flash "$TOP_BUILDDIR/stlinkctl" run --wait=20s -p $one -- "${flash[@]}"
-        wait_until 1 eval "grep -q Waiting $scratch/flash.err || lib_is_gone $launched"
+        wait_until 1 eval "grep -q Waiting $scratch/flash.err || lib_is_gone $job"
         leave TERM
         attempt "$1: connect" '0|3|4|6|7' "$TOP_BUILDDIR/stlinkctl" connect --wait=1s $two
         landed "$1: run" flash '0|99|120|122|123|125'
@@ -78,7 +78,7 @@ stopped_daemon 125 "$TOP_BUILDDIR/stlinkctl" run -p $one -- true
 
 for signal in KILL TERM; do
         launch holder "$TOP_BUILDDIR/stlinkctl" run -p $one -- sleep 300
-        holder=$launched
+        holder=$job
         wait_until 20 is $one leased
         launch waiter "$TOP_BUILDDIR/stlinkctl" run --wait -p $one -- true
         launch connecter "$TOP_BUILDDIR/stlinkctl" connect --wait $one
@@ -144,7 +144,7 @@ done
 # Who uses the probe. With stlinkctl its lease goes, whatever its command does.
 for moment in $(scaled '20 200' "$(seq 0 20 400)"); do
         launch flash "$TOP_BUILDDIR/stlinkctl" run -p $one -- "${flash[@]}"
-        flasher=$launched
+        flasher=$job
         sleep "0.$(printf %03d "$moment")"
         kill -KILL "$flasher" 2>/dev/null
         landed "stlinkctl run is killed" flash '0|137'
@@ -154,13 +154,13 @@ for moment in $(scaled '20 200' "$(seq 0 20 400)"); do
         launch flash "$TOP_BUILDDIR/stlinkctl" run -p $one -- "${flash[@]}"
         sleep "0.$(printf %03d "$moment")"
         # By name: a leak checker's helper is its child too, without which it waits for ever.
-        pkill -KILL -x -P "$launched" 'sh|timeout|st-flash' 2>/dev/null
+        pkill -KILL -x -P "$job" 'sh|timeout|st-flash' 2>/dev/null
         landed "its command is killed" flash '0|137'
         calm "the command of run killed after $moment ms"
 
         launch connecter "$TOP_BUILDDIR/stlinkctl" connect $one
         sleep "0.$(printf %03d $((moment / 4)))"
-        kill -KILL "$launched" 2>/dev/null
+        kill -KILL "$job" 2>/dev/null
         landed "connect is killed" connecter '0|137'
         calm "connect killed after $((moment / 4)) ms"
 
@@ -173,18 +173,18 @@ done
 # Interrupted, and told to end, while it waits, wraps, or talks to the probe.
 for signal in INT TERM HUP; do
         launch holder "$TOP_BUILDDIR/stlinkctl" run -p $one -- sleep 300
-        holder=$launched
+        holder=$job
         wait_until 20 is $one leased
         launch waiter env --default-signal=INT "$TOP_BUILDDIR/stlinkctl" run --wait -p $one -- true
         wait_until 20 grep -q Waiting "$scratch/waiter.err"
-        kill -$signal "$launched"
+        kill -$signal "$job"
         landed "SIG$signal while waiting" waiter '129|130|143'
         kill -TERM "$holder"
         landed "the holder's command is ended" holder 143
         sim set 1 latency=100ms
         launch connecter env --default-signal=INT "$TOP_BUILDDIR/stlinkctl" connect $one
         sleep 0.5
-        kill -$signal "$launched"
+        kill -$signal "$job"
         landed "SIG$signal while connecting" connecter '0|129|130|143'
         calm "SIG$signal"
 done
@@ -206,7 +206,7 @@ calm "closed outputs"
 
 # The bus, and another one in its place.
 launch holder "$TOP_BUILDDIR/stlinkctl" run -p $one -- sleep 300
-holder=$launched
+holder=$job
 wait_until 20 is $one leased
 launch patient "$TOP_BUILDDIR/stlinkctl" run --wait -p $one -- true
 wait_until 20 grep -q Waiting "$scratch/patient.err"

@@ -58,7 +58,7 @@ try_flash() { # fault, transfer
         local label="$1 at transfer $2 of $n of st-flash"
         sim set 1 "$1-at=$2"
         launch flash "$TOP_BUILDDIR/stlinkctl" run -p $one -- "${flash[@]}"
-        wait_until 20 eval "is $one leased || lib_is_gone $launched"
+        wait_until 20 eval "is $one leased || lib_is_gone $job"
         launch next "$TOP_BUILDDIR/stlinkctl" run --wait=30s -p $one -- true
         landed "$label" flash '0|99|120|122|123'
         landed "$label, the next" next '0|120|122|123'

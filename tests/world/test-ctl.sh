@@ -39,19 +39,6 @@ squat() { # SERIAL: OpenOCD takes a probe and stays; its pid is $squatter
         squatter=$spawned
 }
 
-background() { # NAME CMD...
-        local name=$1
-        shift
-        "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
-        job=$!
-        lib_pids+=("$job")
-}
-
-ended() {
-        status=0
-        wait "$1" || status=$?
-}
-
 bus_start
 start_daemon
 check_soon "both probes are there and identified" 30 eval 'state 1-1 free && state 1-2 free'

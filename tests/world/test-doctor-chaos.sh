@@ -32,11 +32,11 @@ $(cat "$scratch/doctor.err" "$scratch/doctor.json")"
 # The end of a doctor that was launched: a verdict is no failure, so nothing is said about it.
 doctor_landed() { # label, codes
         local status=0
-        if ! wait_until $chaos_deadline lib_is_gone "$launched"; then
+        if ! wait_until $chaos_deadline lib_is_gone "$job"; then
                 fail "$1: it does not hang"
-                kill -KILL "$launched"
+                kill -KILL "$job"
         fi
-        wait "$launched" 2>/dev/null || status=$?
+        wait "$job" 2>/dev/null || status=$?
         check_match "$1: ends with $2" "^($2)$" "$status"
         check_equal "$1: says nothing else" "" "$(cat "$scratch/doctor.err")"
 }
@@ -86,13 +86,13 @@ for delay in 0.05 0.3 1; do
         sim set 1 latency=10ms
         launch doctor "$TOP_BUILDDIR/stlinkctl" doctor -p $one
         sleep $delay
-        kill -INT "$launched" 2>/dev/null
+        kill -INT "$job" 2>/dev/null
         doctor_landed "doctor, interrupted after $delay s" '0|22|130'
         sim set 1 latency=0
         calm "doctor, interrupted after $delay s"
         launch doctor "$TOP_BUILDDIR/stlinkctl" doctor -p $one
         sleep $delay
-        kill -KILL "$launched" 2>/dev/null
+        kill -KILL "$job" 2>/dev/null
         doctor_landed "doctor, killed after $delay s" '0|22|137'
         calm "doctor, killed after $delay s"
 done
