@@ -199,6 +199,8 @@ static void do_set(Player *player) {
                 { "wait", "3" },
                 { "latency", "0" },
                 { "latency", "3ms" },
+                { "wire", "real" },
+                { "wire", "instant" },
                 { "unplug-at", "5" },
                 { "stall-at", "2" },
                 { "reenumerate", "10ms" },

@@ -248,6 +248,27 @@ START_TEST(test_latency) {
 }
 END_TEST
 
+/* What 6 KiB take at full speed and at high speed, less than a hundredth of a percent off. */
+START_TEST(test_wire) {
+        static const struct {
+                const char *spec;
+                Usec span;
+        } wires[] = { { "v2-1:wire=real", 5052 }, { "v3:wire=real", 115 }, { "v3", 0 } };
+        static uint8_t data[6144];
+
+        for (size_t i = 0; i < ELEMENTSOF(wires); i++) {
+                HostTransfer out;
+                Usec due;
+
+                host_init(&host, wires[i].spec);
+                ck_assert_int_eq(host_start(&host, &out, 0x01, data, sizeof(data)), 0);
+                due = host.usb->ops->next_event(host.usb);
+                ck_assert_uint_eq(due == USEC_INFINITY ? 0 : due - host.now, wires[i].span);
+                host_done(&host);
+        }
+}
+END_TEST
+
 START_TEST(test_unplug_at) {
         uint8_t reply[64];
         HostTransfer in;
@@ -503,6 +524,7 @@ int main(void) {
         tcase_add_test(tcase, test_state_short_and_garbage);
         tcase_add_test(tcase, test_wedged);
         tcase_add_test(tcase, test_latency);
+        tcase_add_test(tcase, test_wire);
         tcase_add_test(tcase, test_unplug_at);
         tcase_add_test(tcase, test_reenumeration);
         tcase_add_loop_test(tcase, test_loader_exit, 0, ELEMENTSOF(loaders));

@@ -120,6 +120,23 @@ static void device_count_bulk(SimDevice *device, SimEndpoint *endpoint) {
                 device_leave(device, /* replug= */ false);
 }
 
+/* How long a bulk transfer keeps the wire busy at the least: a frame of full speed has room for 19
+ * packets of 64 bytes, a microframe of high speed for 13 of 512 (USB 2.0, tables 5-9 and 5-10). */
+static Usec wire_time(const SimEndpoint *endpoint, size_t length) {
+        size_t packets =
+                MAX((length + endpoint->packet_size - 1) / endpoint->packet_size, (size_t) 1);
+
+        return endpoint->packet_size > 64 ? packets * 125 / 13 : packets * 1000 / 19;
+}
+
+static Usec transfer_due(const SimDevice *device, const SimEndpoint *endpoint, size_t length) {
+        Usec due = usec_add(device->now, device->spec.settings.latency);
+
+        if (!device->spec.settings.real_wire || endpoint->type != USB_TRANSFER_BULK)
+                return due;
+        return usec_add(due, wire_time(endpoint, length));
+}
+
 static int device_submit(UsbDevice *usb, UsbTransfer *transfer) {
         SimDevice *device = device_from_usb(usb);
         SimEndpoint *endpoint = &device->control;
@@ -137,7 +154,7 @@ static int device_submit(UsbDevice *usb, UsbTransfer *transfer) {
         else if (endpoint->type == USB_TRANSFER_BULK)
                 device_count_bulk(device, endpoint);
         transfer->actual = 0;
-        transfer->due = usec_add(device->now, device->spec.settings.latency);
+        transfer->due = transfer_due(device, endpoint, transfer->length);
         list_append(&endpoint->transfers, &transfer->link);
         device_pump(device);
         return 0;

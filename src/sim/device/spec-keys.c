@@ -206,6 +206,10 @@ static int set_latency(SimSpec *spec, const char *value) {
         return parse_usec(value, &spec->settings.latency);
 }
 
+static int set_wire(SimSpec *spec, const char *value) {
+        return parse_choice(value, "instant", "real", &spec->settings.real_wire);
+}
+
 static int set_reenumerate(SimSpec *spec, const char *value) {
         if (strcmp(value, "never") == 0) {
                 spec->settings.reenumerate = USEC_INFINITY;
@@ -281,6 +285,7 @@ static const Key keys[] = {
         { "state", set_state, true,
           "ok, wedged, wedged-until-replug, stall, short, garbage or busy" },
         { "latency", set_latency, true, "a time such as 20ms" },
+        { "wire", set_wire, true, "instant or real" },
         { "reenumerate", set_reenumerate, true, "a time such as 500ms, or never" },
         { "leave-loader", set_leave_loader, true, "stay or reenumerate" },
         { "unplug-at", set_unplug_at, true, "a number of transfers" },

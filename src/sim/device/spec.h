@@ -33,6 +33,7 @@ typedef struct SimSettings {
         SimState state;
         TargetCondition condition;
         Usec latency;         /* of each transfer */
+        bool real_wire;       /* bulk data take their time on the wire, too */
         Usec reenumerate;     /* how long it is off the bus; USEC_INFINITY: it never comes back */
         bool restart_on_exit; /* a plain V2 leaves the bus when it leaves its boot loader */
         uint64_t unplug_at;   /* bulk transfers until then; 0: never */
