@@ -265,7 +265,8 @@ void client_lease_detach(ClientLease *lease) {
         lease->event = sd_event_unref(lease->event);
 }
 
-int client_lease_await(ClientLease *lease) {
+int client_lease_await(ClientLease *lease, Usec patience) {
+        Usec now = now_usec(CLOCK_MONOTONIC), end = usec_add(now, patience);
         sd_event *event;
         int r = sd_event_new(&event);
 
@@ -273,8 +274,10 @@ int client_lease_await(ClientLease *lease) {
                 return r;
         r = client_lease_attach(lease, event);
         /* Not sd_event_loop(): its end would close the bus. */
-        while (r >= 0 && !client_lease_is_held(lease) && !lease->ended)
-                r = sd_event_run(event, UINT64_MAX);
+        while (r >= 0 && now < end && !client_lease_is_held(lease) && !lease->ended) {
+                r = sd_event_run(event, end == USEC_INFINITY ? UINT64_MAX : end - now);
+                now = now_usec(CLOCK_MONOTONIC);
+        }
         client_lease_detach(lease);
         sd_event_unref(event);
         return r < 0 ? r : 0;

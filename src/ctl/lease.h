@@ -56,8 +56,9 @@ void client_lease_watch(ClientLease *lease, ClientLeaseChanged changed, void *us
 int client_lease_attach(ClientLease *lease, sd_event *event);
 void client_lease_detach(ClientLease *lease);
 
-/* Serve the bus until the lease is held or has ended. 0, or the error of the bus. */
-int client_lease_await(ClientLease *lease);
+/* Serve the bus until the lease is held or has ended, for that long at most. 0, whichever came
+ * first, or the error of the bus. */
+int client_lease_await(ClientLease *lease, Usec patience);
 
 bool client_lease_is_held(const ClientLease *lease);
 

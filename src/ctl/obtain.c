@@ -8,6 +8,9 @@
 #include "ctl/describe.h"
 #include "ctl/obtain.h"
 
+/* Whoever had the probe is often just done with it: that is no wait to speak of. */
+#define QUIET (300 * USEC_PER_MSEC)
+
 static const struct {
         const char *ended;
         ExitCode code;
@@ -65,17 +68,28 @@ static void tell_who(sd_bus *bus, const ProbeView *chosen, const ClientLease *le
                    state ? state : "?", client_lease_position(lease));
 }
 
-static ExitCode await(sd_bus *bus, const ProbeView *probe, ClientLease *lease) {
+static int await_aloud(sd_bus *bus, const ProbeView *probe, ClientLease *lease, Usec began) {
         Wait wait = { .told = client_lease_position(lease) };
-        Usec began = now_usec(CLOCK_MONOTONIC);
         char span[FORMAT_USEC_MAX];
-        const char *ended;
         int r;
 
         tell_who(bus, probe, lease);
         client_lease_watch(lease, tell_place, &wait);
-        r = client_lease_await(lease);
+        r = client_lease_await(lease, USEC_INFINITY);
         client_lease_watch(lease, NULL, NULL);
+        if (r >= 0 && !client_lease_ended(lease))
+                client_say("Got it after %s.",
+                           format_usec(span, sizeof(span), now_usec(CLOCK_MONOTONIC) - began));
+        return r;
+}
+
+static ExitCode await(sd_bus *bus, const ProbeView *probe, ClientLease *lease, Usec patience) {
+        Usec began = now_usec(CLOCK_MONOTONIC);
+        const char *ended;
+        int r = client_lease_await(lease, MIN(QUIET, patience / 2)); /* who is in the way is told */
+
+        if (r >= 0 && !client_lease_is_held(lease) && !client_lease_ended(lease))
+                r = await_aloud(bus, probe, lease, began);
         if (r < 0)
                 return client_report(NULL, r);
         ended = client_lease_ended(lease);
@@ -83,8 +97,6 @@ static ExitCode await(sd_bus *bus, const ProbeView *probe, ClientLease *lease) {
                 client_say("Waited in vain: %s.", obtain_end_text(ended));
                 return end_code(ended);
         }
-        client_say("Got it after %s.",
-                   format_usec(span, sizeof(span), now_usec(CLOCK_MONOTONIC) - began));
         return EXIT_CODE_OK;
 }
 
@@ -135,7 +147,7 @@ ExitCode obtain_lease(sd_bus *bus, const ProbeView *probe, const ClientRequest *
         if (r < 0)
                 return client_report(&error, r);
         if (!client_lease_is_held(lease))
-                code = await(bus, probe, lease);
+                code = await(bus, probe, lease, request->wait);
         if (code == EXIT_CODE_OK)
                 *ret = TAKE_PTR(lease);
         return code;

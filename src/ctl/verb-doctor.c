@@ -210,7 +210,7 @@ static bool take_lease(Doctor *doctor, const Options *options) {
                                          &request, &error, &doctor->lease);
         }
         if (r >= 0)
-                r = client_lease_await(doctor->lease);
+                r = client_lease_await(doctor->lease, USEC_INFINITY);
         if (r >= 0 && !client_lease_is_held(doctor->lease)) {
                 refuse(&doctor->examination, REFUSAL_HELD, "nobody gave it back in time");
                 return false;
