@@ -58,7 +58,24 @@ skip() {
 run() {
         status=0
         "$@" >"$scratch/.run" 2>&1 </dev/null || status=$?
-        output=$(tr -d '\0' <"$scratch/.run")
+        lib_read "$scratch/.run"
+}
+
+# lib_read FILE: $output is what $(tr -d '\0' <FILE) would be, without a process.
+lib_read() {
+        local pieces
+        mapfile -d '' pieces <"$1"
+        printf -v output %s "${pieces[@]}"
+        while [[ $output == *$'\n' ]]; do output=${output%$'\n'}; done
+}
+
+# lib_matches REGEX TEXT: as grep -E, without a process.
+lib_matches() {
+        local line
+        while IFS= read -r line; do
+                [[ ! $line =~ $1 ]] || return 0
+        done <<<"$2"
+        return 1
 }
 
 # check NAME CMD...: the command succeeds. Its output is shown when it does not.
@@ -89,13 +106,13 @@ check_equal() {
 
 # check_match NAME REGEX TEXT: a line of TEXT matches the extended regular expression.
 check_match() {
-        if grep -qE -- "$2" <<<"$3"; then ok "$1"; else fail "$1" "no line matches: $2
+        if lib_matches "$2" "$3"; then ok "$1"; else fail "$1" "no line matches: $2
 $3"; fi
 }
 
 # check_no_match NAME REGEX TEXT: no line of TEXT does.
 check_no_match() {
-        if grep -qE -- "$2" <<<"$3"; then fail "$1" "a line matches: $2
+        if lib_matches "$2" "$3"; then fail "$1" "a line matches: $2
 $3"; else ok "$1"; fi
 }
 
