@@ -17,6 +17,7 @@
 
 /* One change comes in several signals: a lease, the probe's state, its list of leases. */
 #define GATHER_TIME (20 * USEC_PER_MSEC)
+#define GATHER_MAX  1000 /* messages on top of that */
 
 /* What was last told about a probe. */
 typedef struct Told {
@@ -280,6 +281,12 @@ static int run_until_quiet(sd_event *event) {
 
         while (r >= 0 && (now = now_usec(CLOCK_MONOTONIC)) < until)
                 r = sd_event_run(event, until - now);
+        /* What came while others had our processor belongs to it, too. */
+        for (unsigned i = 0; r >= 0 && i < GATHER_MAX; i++) {
+                r = sd_event_run(event, 0);
+                if (r == 0)
+                        break;
+        }
         return r;
 }
 

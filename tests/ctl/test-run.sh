@@ -61,9 +61,10 @@ ctl run ls /proc/self/fd
 check_equal "it inherits no descriptors of ours" "$(<"$scratch/own")" "$out"
 
 # The whole tree.
+until_asleep="until grep -qx sleep /proc/\$!/comm; do sleep 0.05; done"
 before=$(released)
 background tree setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
-        "setsid bash -c 'echo \$\$ >$scratch/left; exec sleep 300' & exit 7"
+        "setsid bash -c 'echo \$\$ >$scratch/left; exec sleep 300' & $until_asleep; exit 7"
 tree=$job
 wait_until 20 grep -q 'left behind' "$scratch/tree.err"
 left=$(<"$scratch/left")
@@ -76,7 +77,7 @@ ended "$tree"
 check_equal "the status is the command's, not theirs" 7 "$status"
 check_equal "then the lease is given back" $((before + 1)) "$(released)"
 
-background quit setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; exit 3"
+background quit setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; $until_asleep; exit 3"
 quit=$job
 wait_until 20 grep -q 'left behind' "$scratch/quit.err"
 kill -INT "$quit"
@@ -113,7 +114,7 @@ left=$(<"$scratch/left-by-thread")
 check_soon "also those that a thread of theirs has started" 20 eval "! kill -0 $left 2>/dev/null" || kill "$left"
 ended "$threads"
 
-ctl run --until=main -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; sleep 0.3; exit 5"
+ctl run --until=main -- bash -c "setsid sleep 300 & echo \$! >$scratch/left; $until_asleep; exit 5"
 check_equal "--until=main ends with the command" 5 "$status"
 check_equal "and names what remains" \
         "stlinkctl: bash left behind, without a lease: sleep (PID $(<"$scratch/left"))." "$err"
@@ -257,7 +258,7 @@ fake_stop
 # some seconds; by all three at once.
 goes() { # held|waiting ARGUMENT...: in a world of its own, below $scratch
         scratch=$scratch/$1 lib_pids=() fake_count=0
-        mkdir "$scratch"
+        mkdir "$scratch" && mkfifo "$scratch/.never"
         fake_start
         probe a 066EFF303435554157102345 1-1.2 V2-1 V2J45M31
         tell "acquire $1" 'last Acquire'

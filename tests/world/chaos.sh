@@ -75,10 +75,10 @@ landed() {
 
 # A tool under a lease, with a failure that cannot be mistaken for one of stlinkctl's. st-flash
 # does not give up on a wedged probe by itself.
-flash_tool() {
+flash_tool() { # [SECONDS]
         # shellcheck disable=SC2016
         printf '%s\0' sh -c 'timeout -s KILL "$0" st-flash --serial "$1" write "$2" 0x8000000 >"$3" 2>&1 || exit 99' \
-                "$(scaled 3 10)" $one "$scratch/image" "$scratch/st-flash.log"
+                "${1:-$(scaled 3 10)}" $one "$scratch/image" "$scratch/st-flash.log"
 }
 
 squat() {
@@ -142,7 +142,7 @@ pull() {
 
 replug() {
         pull "$1"
-        sim set 1 state=ok latency=0 unplug-at=0 stall-at=0 wedge-at=0 reenumerate=500ms
+        sim set 1 state=ok latency=0 unplug-at=0 stall-at=0 wedge-at=0 reenumerate=200ms
         sim plug 1
         wait_until 60 is $one free || fail "$1: plugged in again, it is free" "$(ctl status 2>&1)
 $(cat "$scratch/daemon.log")"

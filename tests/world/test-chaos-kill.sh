@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The daemon, the worker, the tools, stlinkctl or the bus killed at any moment of the main story,
 # and outputs that are closed: who is left says what happened and ends, and the next story works.
-# deadline: 500
+# deadline: 900
 # shellcheck source=chaos.sh
 . "$(dirname "$0")/chaos.sh"
 enter_world v2-1:serial=066DFF000000000000000001,target=f103 v2-1:serial=066DFF000000000000000002
 settings=('[Probes]' 'AwayTimeout=1s' 'JobTimeout=4s')
 chaos_begin "${settings[@]}"
 mapfile -d '' -t flash < <(flash_tool)
+mapfile -d '' -t patient < <(flash_tool 50)
 seed=${CHAOS_SEED:-$(scaled 1 $$)}
 RANDOM=$seed
 printf 'seed %s (CHAOS_SEED sets it)\n' "$seed"
@@ -151,7 +152,7 @@ for moment in $(scaled '20 200' "$(seq 0 20 400)"); do
         wait_until 20 no_user_of "$scratch/image"
         calm "stlinkctl run killed after $moment ms"
 
-        launch flash "$TOP_BUILDDIR/stlinkctl" run -p $one -- "${flash[@]}"
+        launch flash "$TOP_BUILDDIR/stlinkctl" run -p $one -- "${patient[@]}"
         sleep "0.$(printf %03d "$moment")"
         # By name: a leak checker's helper is its child too, without which it waits for ever.
         pkill -KILL -x -P "$job" 'sh|timeout|st-flash' 2>/dev/null

@@ -4,7 +4,7 @@
 # connect under reset, or of the way into its boot loader and back: each command says so and ends,
 # and the daemon is as before. The same over all transfers and models, without a daemon and so in
 # seconds, and that the target is left running: tests/unit/test-target-link.c.
-# deadline: 400
+# deadline: 900
 # shellcheck source=chaos.sh
 . "$(dirname "$0")/chaos.sh"
 enter_world v2-1:serial=066DFF000000000000000001,target=f103 v2:serial=066DFF000000000000000002

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # connect, reset, halt, resume, read and write: on a target that a debugger has left with a
 # breakpoint, on targets that hide, and on each generation of probe.
-# deadline: 240
+# deadline: 400
 # shellcheck source=daemon.sh
 . "$(dirname "$0")/daemon.sh"
 need openocd
@@ -107,12 +107,11 @@ check "and gets hold of the target then" wait $waiting
 output=$(<"$scratch/power-up")
 check_equal "which runs afterwards" running "$(value core_state)"
 sim set 2 condition=unpowered
-"$TOP_BUILDDIR/stlinkctl" connect --mode=power-up $two 2>"$scratch/power-up.err" &
-waiting=$!
-wait_until 20 grep -q 'switch its power on' "$scratch/power-up.err"
-kill -TERM $waiting
-wait $waiting
-check_equal "a signal ends the wait" 130 $?
+background power "$TOP_BUILDDIR/stlinkctl" connect --mode=power-up $two
+wait_until 20 grep -q 'switch its power on' "$scratch/power.err"
+kill -TERM "$job"
+ended "$job"
+check_equal "a signal ends the wait" 130 "$status"
 sim set 2 condition=ok rdp=1
 check "read-out protection is seen" ctl connect --json $two
 check_equal "at level 1" 1 "$(value rdp)"

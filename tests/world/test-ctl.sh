@@ -81,10 +81,12 @@ ctl connect 1-2
 check_equal "a wedged probe: exit code" 7 "$status"
 check_match "a wedged probe is to be plugged in again" 'Unplug' "$err"
 sim set 2 state=ok latency=500ms >/dev/null
+wait_until 20 eval '! state 1-2 leased'
 background hasty "$TOP_BUILDDIR/stlinkctl" connect 1-2
 hasty=$job
 wait_until 20 state 1-2 leased
-kill -INT "$hasty"
+# A shell's background programs ignore the interrupt until they ask for it themselves.
+wait_until 20 eval "kill -INT $hasty; lib_is_gone $hasty"
 ended "$hasty"
 check_equal "connect can be interrupted" 130 "$status"
 check_soon "and gives the probe back" 20 state 1-2 free

@@ -8,7 +8,7 @@
 need openocd
 enter_world v2:mode=mass,serial=066DFF000000000000000001 v2-1:serial=066DFF000000000000000002
 one=066DFF000000000000000001 two=066DFF000000000000000002
-start_daemon '[Probes]' 'AwayTimeout=1s'
+start_daemon '[Probes]' 'AwayTimeout=4s'
 check_soon "the probe is identified" 10 is $one free
 
 sim unplug 1
@@ -52,7 +52,7 @@ check_soon "a leased probe is expected back" 10 is $one switching
 sim plug 1
 check_soon "and the lease goes on" 10 is $one leased
 sim unplug 1
-check_soon "in vain this time" 10 is $one gone
+check_soon "in vain this time" 30 is $one gone
 wait "$waiter"
 check_equal "whoever waited is told" 122 $?
 check_match "what happened" 'unplugged' "$(cat "$scratch/waiter.log")"

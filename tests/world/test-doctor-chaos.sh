@@ -29,6 +29,15 @@ $(cat "$scratch/doctor.err" "$scratch/doctor.json")"
         calm "$label"
 }
 
+# On a machine that is busy a good link may look poor. The counters are those of the last try.
+undisturbed() { # OPTION...
+        for _ in 1 2 3; do
+                sim reset-counters 1
+                doctor "$@"
+                [ "$verdict" = poor-link ] || return
+        done
+}
+
 # The end of a doctor that was launched: a verdict is no failure, so nothing is said about it.
 doctor_landed() { # label, codes
         local status=0
@@ -43,8 +52,7 @@ doctor_landed() { # label, codes
 
 # A V2 that was plugged in anew has its boot loader to leave first.
 replug "before doctor"
-sim reset-counters 1
-doctor --reset
+undisturbed --reset
 check_equal "doctor on a good day" healthy "$verdict"
 n=$(counter 1 transfers)
 check "doctor takes many transfers ($n)" test "$n" -ge 100
@@ -57,7 +65,7 @@ for i in $(seq 1 "$(scaled 23 1)" "$n"); do
 done
 for i in $(seq 2 "$(scaled 41 1)" "$n"); do
         replug "before wedge"
-        try_doctor wedge "$i" '0|7'
+        try_doctor wedge "$i" '0|7|22'
 done
 for i in $(seq 2 "$(scaled 29 1)" "$n"); do
         replug "before stall"
@@ -66,15 +74,14 @@ done
 
 # The same with a target that has to be reset: nRST is released whatever happens.
 sim set 1 condition=asleep
-sim reset-counters 1
-doctor
+undisturbed
 check_equal "a target that sleeps" needs-reset "$verdict"
 n=$(counter 1 transfers)
 for i in $(seq $((n - 12)) "$n"); do
         sim set 1 condition=asleep
         sim set 1 "stall-at=$i"
         doctor
-        check_match "doctor of a target that sleeps, stall at transfer $i of $n" '^(21|28)$' "$code"
+        check_match "doctor of a target that sleeps, stall at transfer $i of $n" '^(21|22|28)$' "$code"
         # Were nRST still pulled, it would answer.
         attempt "and nRST is released" 8 "$TOP_BUILDDIR/stlinkctl" connect $one
         sim set 1 condition=ok

@@ -35,7 +35,10 @@ stlinkctl=$TOP_BUILDDIR/stlinkctl as=()
 expect() { # label, day, expected verdict, OPTION...
         local label=$1 day=$2 expected=$3
         shift 3
-        ask "$@"
+        for _ in 1 2 3; do # a machine that is busy may make a good link look poor
+                ask "$@"
+                if [ "$verdict" != poor-link ] || [ "$expected" = poor-link ]; then break; fi
+        done
         note "$day" "$verdict"
         if [ "$verdict" = "$expected" ] && [ "$code" = "$(jq .exit_code "$scratch/doctor.json")" ]; then
                 ok "$label: $day is $expected"

@@ -15,25 +15,29 @@ check_soon "the probe is identified" 10 is $one free
 spawn holder "$TOP_BUILDDIR/stlinkctl" run -- sleep 300
 holder=$spawned
 check_soon "somebody runs a command" 10 is $one leased
+wait_until 20 pgrep -P "$holder" -x sleep # so it listens by now
 check "ask" ctl release --ask --reason 'a release is due'
-asked() { grep -q 'asks for the probe: a release is due' "$scratch/holder.log"; }
+run ctl release --ask
+check_equal "not again at once" 4 "$status"
+check_match "for he needs a moment" 'just asked' "$output"
+asked() {
+        grep -q 'asks for the probe: a release is due' "$scratch/holder.log" &&
+                grep -q 'To give it back' "$scratch/holder.log"
+}
 check_soon "he is told at his terminal" 10 asked
 check_match "by whom" 'stlinkctl \(pid [0-9]+\) asks' "$(cat "$scratch/holder.log")"
 check_match "and what he can do" 'To give it back, end sleep' "$(cat "$scratch/holder.log")"
 check "he goes on" is $one leased
 check_match "status says that he was asked" 'asked to give it back by .*stlinkctl' "$(ctl status)"
-run ctl release --ask
-check_equal "not again at once" 4 "$status"
-check_match "for he needs a moment" 'just asked' "$output"
 run ctl release
 check_equal "it is not this shell's to give back" 4 "$status"
 check "he goes on" is $one leased
 
 # --- force --------------------------------------------------------------------------------
 check "force" ctl release --force --grace 200ms --reason 'out of patience'
+ended "$holder"
+check_equal "his command was ended by SIGTERM" 143 "$status"
 check_match "he was told how long he has" 'taken back in .*, and sleep ended' "$(cat "$scratch/holder.log")"
-wait $holder
-check_equal "his command was ended by SIGTERM" 143 $?
 check_soon "free" 10 is $one free
 ctl lock $one >/dev/null
 check "one's own needs no force" ctl release
@@ -89,7 +93,7 @@ check_match "the next step" 'release --stale' "$(ctl status)"
 run ctl release --stale
 check_equal "it is ended" 0 "$status"
 check_match "and named" "Ended openocd \(PID $pid\)" "$output"
-check_fails "it is gone" kill -0 "$pid"
+check_soon "it is gone" 20 lib_is_gone "$pid"
 check_soon "free" 10 is $one free
 check_match "the journal names both" "openocd \(pid $pid\).*left behind" "$(cat "$scratch/daemon.log")"
 

@@ -155,11 +155,13 @@ test_end() {
         local before
         before=$(traces)
         # shellcheck disable=SC2016
-        script v2 '(trap "echo asked; exit" TERM; while :; do sleep 0.05; done) & sleep 1000 & echo pid=$!
-                (trap "" TERM; sleep 1001) & sleep 0.2; exit 3'
+        script v2 '(trap "echo asked; exit" TERM; : >"$TMPDIR/set"; while :; do sleep 0.05; done) &
+                sleep 1000.'$$' & echo pid=$!
+                (trap "" TERM; : >"$TMPDIR/deaf"; exec sleep 1001.'$$') &
+                until [ -e "$TMPDIR/set" ] && [ -e "$TMPDIR/deaf" ]; do sleep 0.05; done; exit 3'
         check_equal "$who: what stays behind does not keep the world" 3 "$status"
         check_match "$who: it is asked to end" '^asked$' "$output"
-        check_fails "$who: and is gone" pgrep -f '^sleep 100[01]$'
+        check_fails "$who: and is gone" pgrep -f "^sleep 100[01]\\.$$\$"
         check_equal "$who: nothing is left on the host" "$before" "$(traces)"
 
         spawn "signals-$who" "${as[@]}" stlinksim run -- bash -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done'
