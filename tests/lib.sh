@@ -202,6 +202,9 @@ finish() {
 
 lib_kill_spawned() {
         local pid
+        # The pid of one that has ended may be somebody else's by now.
+        { jobs -rp; jobs -sp; } >"$scratch/.jobs"
+        mapfile -t lib_pids <"$scratch/.jobs"
         for pid in "${lib_pids[@]}"; do kill "$pid" 2>/dev/null; done
         for pid in "${lib_pids[@]}"; do
                 wait_until 3 lib_is_gone "$pid" || kill -KILL "$pid"

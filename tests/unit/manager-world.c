@@ -315,8 +315,8 @@ void world_begin(World *world) {
         ck_assert_int_eq(config_load_file("/dev/null", &world->config), 0);
         free(world->config.runtime_directory);
         ck_assert_int_ge(asprintf(&world->config.runtime_directory, "%s/run", world->directory), 0);
-        world->config.job_timeout = 1 * USEC_PER_SEC;
-        world->config.away_timeout = 200 * USEC_PER_MSEC;
+        world->config.job_timeout = 10 * USEC_PER_SEC;
+        world->config.away_timeout = 2 * USEC_PER_SEC;
         world->config.jobs_max = 4;
 }
 
@@ -370,9 +370,30 @@ bool world_wait(World *world, const bool *done) {
         return *done;
 }
 
-void world_settle(World *world, unsigned ms) {
+static int on_pong(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void) message, (void) error;
+        *(bool *) userdata = true;
+        return 0;
+}
+
+static void run_until_quiet(World *world, unsigned ms) {
         while (sd_event_run(world->event, ms * USEC_PER_MSEC) > 0)
                 ;
+}
+
+/* The bus takes messages in order: when it answers, it has passed on what was told before. */
+void world_settle(World *world, unsigned ms) {
+        sd_bus_slot *slot = NULL;
+        bool done = false;
+
+        run_until_quiet(world, ms);
+        if (ms < 50 || sd_bus_call_method_async(world->connection, &slot, "org.freedesktop.DBus",
+                                                "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                                "GetId", on_pong, &done, "") < 0)
+                return;
+        (void) world_wait(world, &done);
+        sd_bus_slot_unref(slot);
+        run_until_quiet(world, ms);
 }
 
 /* --- clients ------------------------------------------------------------------------------ */

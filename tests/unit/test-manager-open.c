@@ -38,6 +38,7 @@ START_TEST(test_open_goes_wrong) {
         Answer lease, node;
 
         plug(nodes[_i]);
+        world.config.job_timeout = 1 * USEC_PER_SEC;
         client_acquire(&alice, ID, &lease, NULL);
         wait_for(&lease, "");
         client_lease(&alice, lease.path, "Open", &node);

@@ -88,6 +88,7 @@ END_TEST
 START_TEST(test_shown_before_announced) {
         Announcement seen;
 
+        world.config.job_timeout = 1 * USEC_PER_SEC;
         watch(&seen);
         fake_plug(PORT, "/dev/wedged", ID);
         wait_state(ID, "identifying");
@@ -170,6 +171,8 @@ static bool has_worker(void) {
 }
 
 START_TEST(test_bad_worker) {
+        if (_i == 0)
+                world.config.job_timeout = 1 * USEC_PER_SEC;
         fake_plug(PORT, bad_workers[_i].node, ID);
         wait_state(ID, bad_workers[_i].state);
         ck_assert(!has_worker());
@@ -180,7 +183,8 @@ START_TEST(test_bad_worker) {
 END_TEST
 
 START_TEST(test_many_at_once) {
-        for (unsigned i = 0; i < 60; i++) {
+        world.config.job_timeout = 2 * USEC_PER_SEC;
+        for (unsigned i = 0; i < 120; i++) {
                 char port[16], node[32], serial[32];
 
                 (void) snprintf(port, sizeof(port), "1-1.%u", i);
@@ -188,8 +192,8 @@ START_TEST(test_many_at_once) {
                 (void) snprintf(serial, sizeof(serial), "066DFF4951775148671616%02X", i);
                 fake_plug(port, node, serial);
         }
-        /* Four at a time, they take 1.5 s, which is more than the deadline of each. */
-        for (unsigned i = 0; i < 60; i++) {
+        /* Four at a time, they take 3 s, which is more than the deadline of each. */
+        for (unsigned i = 0; i < 120; i++) {
                 char serial[32];
 
                 (void) snprintf(serial, sizeof(serial), "066DFF4951775148671616%02X", i);

@@ -218,7 +218,7 @@ static void *write_later(void *userdata) {
         static uint8_t data[4] = "abc";
         struct usbdevfs_bulktransfer out = { .ep = 0x02, .len = 4, .data = data };
 
-        usleep(50000);
+        usleep(1000000);
         (void) io(*(int *) userdata, USBDEVFS_BULK, &out);
         return NULL;
 }

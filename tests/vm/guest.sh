@@ -82,7 +82,7 @@ probes() {
         spawn stlinksim stlinksim usbip "${args[@]}" --attach --control "$scratch/control"
         # shellcheck disable=SC2034 # for tests
         simulator=$spawned
-        wait_until $((30 + 2 * $#)) plugged $# ||
+        wait_until $((120 + 2 * $#)) plugged $# ||
                 fail "$# probes are plugged in" "$(cat "$scratch/stlinksim.log")"
 }
 
@@ -101,7 +101,7 @@ sysfs_of_probes() {
 
 # plugged N: there are N probes and udev has dealt with them.
 plugged() {
-        [ "$(sysfs_of_probes | wc -l)" -eq "$1" ] && udevadm settle --timeout=20
+        [ "$(sysfs_of_probes | wc -l)" -eq "$1" ] && udevadm settle --timeout=60
 }
 
 # udev_property PATH NAME: what udev knows of a sysfs path or a node.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The VM itself, from outside: it returns the command's status, keeps the two outputs apart,
 # throws away what the guest writes, and reports a guest that hangs or dies.
-# deadline: 240
+# deadline: 900
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 

@@ -56,12 +56,14 @@ before=$(leases)
 # Nothing hangs on the time of day.
 date -s '+1 day' >/dev/null
 check_equal "a clock that jumps ahead ends no lease" "$before" "$(leases)"
-check_match "nor shortens one" 'in (59|58|57) min' "$(stlinkctl leases)"
+check_match "nor shortens one" 'in [45][0-9] min' "$(stlinkctl leases)"
 date -s '-2 days' >/dev/null
 kill_daemon
 check_equal "nor one that jumps back, with a crash" "$before" "$(leases)"
 date -s '+1 day' >/dev/null
 
+# Whoever waits does so for a while only when the daemon is gone. It starts sooner without a gate.
+printf '[Daemon]\nGate=poll\n' >/etc/stlinkd.conf.d/poll.conf
 systemctl stop stlinkd
 check_equal "a stop keeps nothing but files" 0 "$(property stlinkd NFileDescriptorStore)"
 systemctl start stlinkd
@@ -84,5 +86,6 @@ echo nonsense >/run/stlinkd/state
 check "with a broken state the daemon starts" systemctl start stlinkd
 check_soon "and has both probes" 120 identified 2
 check_match "and says so" 'Cannot read who held which lease' "$(journal stlinkd)"
-rm /etc/stlinkd.conf.d/patient.conf
+rm /etc/stlinkd.conf.d/{patient,poll}.conf
+systemctl restart stlinkd
 finish

@@ -28,11 +28,11 @@ has_open() { # PID NODE
 has_seen() { # TEXT
         [[ $(<"$scratch/monitor.log") == *"$1"* ]]
 }
-# The next thing that he saw after so many characters was not that pid any more.
+# What he saw last, after so many characters, was not that pid any more.
 has_moved_on() { # CHARACTERS PID
         local log
         log=$(<"$scratch/monitor.log")
-        [ ${#log} -gt "$1" ] && [[ ${log:$1} != *"PID $2)"* ]]
+        [ ${#log} -gt "$1" ] && [[ ${log##*$'\n'} != *"PID $2)"* ]]
 }
 is() { # SERIAL STATE
         stlinkctl list --no-legend | grep "^$1" | grep -q " $2 "

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Probes that a real kernel sees, through USB/IP: unmodified programs use them, they come and go,
 # and a whole lab of them is there at once.
-# deadline: 300
+# deadline: 900
 # shellcheck source=guest.sh
 . "$(dirname "$0")/guest.sh"
 
