@@ -110,14 +110,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Without a loop there is nobody to wait: the next one begins with that. */
 static void go_away(ClientLease *lease) {
         free(lease->daemon);
         lease->daemon = NULL;
-        if (lease->timer || lease->ended)
+        if (lease->timer || lease->ended || !lease->event)
                 return;
         lease->patience = usec_add(now_usec(CLOCK_MONOTONIC), PATIENCE);
-        if (!lease->event ||
-            sd_event_add_time_relative(lease->event, &lease->timer, CLOCK_MONOTONIC, PAUSE, 0,
+        if (sd_event_add_time_relative(lease->event, &lease->timer, CLOCK_MONOTONIC, PAUSE, 0,
                                        on_timer, lease) < 0)
                 end(lease, "daemon-gone");
 }

@@ -123,6 +123,20 @@ check_soon "what was cut off is lost" 10 is $two free
 ctl unlock $one
 wait_until 10 is $one free
 
+# While somebody asks who is in his way.
+number=$(ctl lock $one)
+background quiet "$TOP_BUILDDIR/stlinkctl" run --wait --probe $one -- true
+wait_until 20 eval 'ctl leases --json | grep -q waiting'
+kill -STOP "$daemon_pid"
+sleep 0.6
+kill_daemon
+run_daemon
+check_soon "who waits is known as before" 20 eval 'ctl leases --json | grep -q waiting'
+ctl unlock "$number"
+ended "$job"
+check_equal "and has his turn" 0 "$status"
+wait_until 10 is $one free
+
 # At any moment of the story.
 rounds=$((20 * ${TEST_SCALE:-1})) lost=0 doubled=0
 for ((i = 0; i < rounds; i++)); do
