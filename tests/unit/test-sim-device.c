@@ -248,7 +248,7 @@ START_TEST(test_latency) {
 }
 END_TEST
 
-/* What 6 KiB take at full speed and at high speed, less than a hundredth of a percent off. */
+/* What 6 KiB take at full speed and at high speed, in whole microseconds. */
 START_TEST(test_wire) {
         static const struct {
                 const char *spec;
