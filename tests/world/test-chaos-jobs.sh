@@ -137,8 +137,9 @@ for i in 0 1 2; do
 done
 
 # The probe of one is pulled out while it works, and others wait for it. (At some moments st-flash
-# waits for a probe that is gone for ever.)
-start_job 9 --wait -- sh -c "echo began; while timeout 30 bash $scratch/job 9 ${probes[0]} $scratch/jobs; do :; done; echo tool failed; sleep 10; exit 9"
+# waits for a probe that is gone for ever; and then at some, it waits for itself when it is
+# terminated, as its signal handler calls libusb.)
+start_job 9 --wait -- sh -c "echo began; while timeout -s KILL 30 bash $scratch/job 9 ${probes[0]} $scratch/jobs; do :; done; echo tool failed; sleep 10; exit 9"
 wait_until 60 grep -q began "$scratch/job-9.log"
 start_job 10 --wait -- true
 wait_until 60 grep -q place "$scratch/job-10.log"
