@@ -19,6 +19,9 @@
 /* What ends by itself right after the command is not worth a word. */
 #define LEFTOVERS_PATIENCE (1 * USEC_PER_SEC)
 
+/* For a program to tidy up when it is told to end; st-flash may wait for itself for ever then. */
+#define STOP_PATIENCE (10 * USEC_PER_SEC)
+
 /* Those that people and service managers use to end a program. */
 static const int forwarded[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
 
@@ -32,9 +35,27 @@ typedef struct Wrapper {
         bool interrupted, done;
 } Wrapper;
 
+static int kill_tree(sd_event_source *source, uint64_t usec, void *userdata) {
+        char names[512];
+
+        (void) source;
+        (void) usec;
+        (void) userdata;
+        children_describe(names, sizeof(names));
+        client_say("Not ended by SIGTERM: %s. Killing it.", names);
+        children_signal(SIGKILL);
+        return 0;
+}
+
 static void stop_tree(Wrapper *wrapper) {
+        int r;
+
         client_say("Ending %s.", wrapper->command);
         children_signal(SIGTERM);
+        r = sd_event_add_time_relative(wrapper->event, NULL, CLOCK_MONOTONIC, STOP_PATIENCE, 0,
+                                       kill_tree, wrapper);
+        if (r < 0)
+                (void) client_report(NULL, r);
 }
 
 /* It is for whoever runs the command to decide; this is where he looks. */

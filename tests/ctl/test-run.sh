@@ -238,6 +238,16 @@ for reason in revoked expired; do
 done
 check_equal "and it is told" "stlinkctl: The lease is lost: its time limit has passed.
 stlinkctl: Ending sleep." "$(<"$scratch/lost.err")"
+background stubborn setsid "$TOP_BUILDDIR/stlinkctl" run -- bash -c \
+        "trap 'echo no' TERM; setsid sh -c 'trap : TERM; while :; do sleep 1; done' & echo ready; while :; do sleep 1; done"
+stubborn=$job
+wait_until 20 grep -q ready "$scratch/stubborn.out"
+wait_until 20 eval "pgrep -P $stubborn -x bash | xargs pgrep -x sh -P"
+tell 'lease 1' 'ended revoked'
+ended "$stubborn"
+check_equal "who does not end is killed" 137 "$status"
+check_equal "once he had time to end" no "$(grep -x no "$scratch/stubborn.out")"
+check_match "and named" '^stlinkctl: Not ended by SIGTERM: bash \(PID [0-9]+\)\. Killing it\.$' "$(<"$scratch/stubborn.err")"
 mkfifo "$scratch/go"
 waiting_for_go="exec $TOP_BUILDDIR/stlinkctl run -- bash -c 'echo ready; read -r <$scratch/go; exit 4'"
 go() {
