@@ -72,15 +72,22 @@ static ExitCode prepare(const ProbeView *probe, char **words, const Options *opt
         return r < 0 ? client_report(NULL, r) : EXIT_CODE_OK;
 }
 
-/* A command that failed, or was interrupted, may leave a probe stuck. While it is still ours, find
- * out, so that the next one learns it at once rather than by hanging. */
-static void check_probe(ClientLease *lease, const ProbeView *probe) {
+/* Nobody is to come between a program that writes a probe's firmware and the probe. */
+static bool may_ask(const ClientRequest *request) {
+        return !request->kind || strcmp(request->kind, "firmware-update") != 0;
+}
+
+/* Have the probe asked what it is, while it is ours. A program that was killed halfway leaves an
+ * answer behind, which the next one would take for its own: it is thrown away. And a probe that is
+ * stuck is known at once, rather than by hanging. */
+static ExitCode check_probe(ClientLease *lease, const ProbeView *probe, const char *since) {
         bool answers = true;
 
         if (!client_lease_is_held(lease) || client_lease_check(lease, &answers) < 0 || answers)
-                return;
-        client_say("Probe %s does not answer any more.", probe->id);
+                return EXIT_CODE_OK;
+        client_say("Probe %s does not answer%s.", probe->id, since);
         client_say_more("Bring it back:  stlinkctl recover %s", probe->id);
+        return EXIT_CODE_NOT_ANSWERING;
 }
 
 static int run_leased(char **words, const Options *options, bool *ret_interrupted) {
@@ -113,15 +120,16 @@ static int run_leased(char **words, const Options *options, bool *ret_interrupte
                 client_ask_password(bus, !options->no_ask_password);
                 code = obtain_lease(bus, probe, &request, &lease);
         }
+        if (code == EXIT_CODE_OK && may_ask(&request))
+                code = check_probe(lease, probe, "");
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
         code = prepare(probe, words, options, &command);
         if (code != EXIT_CODE_OK)
                 return exit_code_of_wrapper(code);
         status = wrapper_run(lease, command ? command : words, options->until, ret_interrupted);
-        if (status != EXIT_CODE_OK && options->until == UNTIL_TREE &&
-            !(request.kind && strcmp(request.kind, "firmware-update") == 0))
-                check_probe(lease, probe);
+        if (status != EXIT_CODE_OK && options->until == UNTIL_TREE && may_ask(&request))
+                (void) check_probe(lease, probe, " any more");
         return status;
 }
 

@@ -120,28 +120,43 @@ static const char *problem_text(int error) {
                 return "its answer makes no sense";
         case -EIO:
                 return "the transfer failed";
-        case -EBUSY:
-                return "somebody has claimed it";
         default:
                 return strerror(-error);
         }
 }
 
-/* It may answer very well, to whoever has claimed it. */
-static bool tell_user(const Task *task, const Probe *probe) {
+/* It may answer very well, to whoever has claimed it; that may be somebody who is just leaving, and
+ * no user any more. */
+static void tell_claimed(const Task *task, const Probe *probe) {
         const GateHolder *holders = NULL;
         size_t n = 0;
 
         if (task->probe->node)
                 holders = gate_node_holders(task->probe->node, &n);
         if (n == 0)
-                return false;
-        (void) sd_bus_reply_method_errorf(task->message, STLINKD_ERROR_BUSY,
-                                          "Probe %s is used by %s (pid %d) of %s, so it cannot be "
-                                          "asked. End that program first",
-                                          probe->id, holders[0].process->command,
-                                          (int) holders[0].process->pid, holders[0].process->user);
-        return true;
+                (void) sd_bus_reply_method_errorf(task->message, STLINKD_ERROR_BUSY,
+                                                  "Probe %s was claimed just now, so it could not "
+                                                  "be asked. Try again",
+                                                  probe->id);
+        else
+                (void) sd_bus_reply_method_errorf(
+                        task->message, STLINKD_ERROR_BUSY,
+                        "Probe %s is used by %s (pid %d) of %s, so it cannot be asked. End that "
+                        "program first",
+                        probe->id, holders[0].process->command, (int) holders[0].process->pid,
+                        holders[0].process->user);
+}
+
+static void log_recovery(const Task *task, const Probe *probe, int error) {
+        const char *what = error == 0 ? "it answers" : problem_text(error);
+
+        /* run asks each time, and is told what it expects. */
+        if (task->rung == JOB_RUNG_CHECK && error == 0) {
+                log_debug("Probe %s was asked: it answers", probe->id);
+                return;
+        }
+        journal_log(LOG_NOTICE, MESSAGE_PROBE_RECOVERY, probe, task->lease, 0,
+                    "Recovery of probe %s, step %s: %s", probe->id, rungs[task->rung], what);
 }
 
 void manager_recovered(const Task *task, const JobResult *result) {
@@ -155,16 +170,16 @@ void manager_recovered(const Task *task, const JobResult *result) {
                                                   "Probe %s left its port", probe->id);
                 return;
         }
-        if (result->error == -EBUSY && tell_user(task, probe))
+        if (result->error == -EBUSY) {
+                tell_claimed(task, probe);
                 return;
+        }
         reading_from_result(result, &reading);
         r = probe_checked(manager->probes, probe->number, result->error, &reading,
                           &manager->probe_changes);
         if (r < 0)
                 log_error_errno(r, "Cannot note what became of a probe");
-        journal_log(LOG_NOTICE, MESSAGE_PROBE_RECOVERY, probe, task->lease, 0,
-                    "Recovery of probe %s, step %s: %s", probe->id, rungs[task->rung],
-                    result->error == 0 ? "it answers" : problem_text(result->error));
+        log_recovery(task, probe, result->error);
         (void) bus_reply_recover(task->message, result->error == 0, reading.firmware,
                                  result->error == 0 ? NULL : problem_text(result->error));
 }

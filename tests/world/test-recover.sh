@@ -49,9 +49,28 @@ check_soon "it is free again" 10 is $one free
 check_equal "and the mark is gone" none "$(wedge $one)"
 check "it can be used" ctl run --probe $one -- st-info --probe
 
-# A command that leaves it stuck: the next one learns it at once.
+# A program that was killed halfway leaves an answer behind, which the next one would take for its own.
+litter() {
+        "$TOP_BUILDDIR/tests/world/probe-client" litter "$(field $one node)"
+}
+check_match "somebody is killed halfway" '^litter=0$' "$(litter)"
+check_soon "and gone" 10 is $one free
+run st-flash --serial $one read "$scratch/read" 0x8000000 64
+check_match "the next one is confused" 'read reply failed' "$output"
+check_match "another is killed halfway" '^litter=0$' "$(litter)"
+check_soon "and gone, too" 10 is $one free
+check "under run the next one works" ctl run --probe $one -- st-flash --serial $one read "$scratch/read" 0x8000000 64
+
+# Stuck, but nobody knows yet.
 sim set 1 state=wedged
-run ctl run --probe $one -- sh -c 'exit 3'
+run timeout 30 "$TOP_BUILDDIR/stlinkctl" run --probe $one -- touch "$scratch/never"
+check_equal "run finds out before the command starts" 120 "$status"
+check_match "and says what to do" 'Bring it back: +stlinkctl recover' "$output"
+check "which never does" test ! -e "$scratch/never"
+check "it can be brought back" ctl recover $one
+
+# A command that leaves it stuck: the next one learns it at once.
+run ctl run --probe $one -- sh -c "'$TOP_BUILDDIR/stlinksim' ctl set 1 state=wedged; exit 3"
 check_equal "a command that fails keeps its status" 3 "$status"
 check_match "and it is said that the probe is stuck" 'does not answer any more' "$output"
 check_equal "the mark tells others" silent "$(wedge $one)"
