@@ -5,6 +5,7 @@
 # deadline: 900
 # shellcheck source=daemon.sh
 . "$(dirname "$0")/daemon.sh"
+need st-flash openocd
 enter_world v2:mode=mass,serial=066DFF000000000000000001 v2-1:serial=066DFF000000000000000002
 one=066DFF000000000000000001 two=066DFF000000000000000002
 start_daemon '[Probes]' 'JobTimeout=2s'
@@ -60,6 +61,16 @@ check_match "the next one is confused" 'read reply failed' "$output"
 check_match "another is killed halfway" '^litter=0$' "$(litter)"
 check_soon "and gone, too" 10 is $one free
 check "under run the next one works" ctl run --probe $one -- st-flash --serial $one read "$scratch/read" 0x8000000 64
+
+commands() {
+        sim counters 2 | grep -oE ' commands=[0-9]+' | cut -d = -f 2
+}
+before=$(commands)
+check "a firmware update" ctl run --for=firmware-update --probe $two -- sh -c 'exit 0'
+check_fails "also one that fails" ctl run --for=firmware-update --probe $two -- false
+check_equal "is not disturbed by a question" "$before" "$(commands)"
+check "any other command" ctl run --probe $two -- true
+check "is preceded by one" test "$(commands)" -gt "$before"
 
 # Stuck, but nobody knows yet.
 sim set 1 state=wedged
