@@ -303,6 +303,11 @@ bool process_is_alive(const Process *process) {
                proc_stat_start(&stat) == process->start;
 }
 
+/* Within an exec there is a moment with the new command and no arguments yet. */
+static bool is_outdated(const Process *process, const char *command) {
+        return strcmp(command, process->command) != 0 || !process->cmdline;
+}
+
 bool process_refresh(Process *process) {
         _cleanup_(process_freep) Process *fresh = NULL;
         _cleanup_close_ int dirfd = procfs_open(process->pid);
@@ -310,9 +315,11 @@ bool process_refresh(Process *process) {
         Process old;
 
         if (dirfd < 0 || procfs_read_command(dirfd, &command) < 0 ||
-            strcmp(command, process->command) == 0 || process_new(process->pid, &fresh) < 0 ||
+            !is_outdated(process, command) || process_new(process->pid, &fresh) < 0 ||
             !process_is_alive(process))
                 return false;
+        if (strcmp(fresh->command, process->command) == 0 && !fresh->cmdline)
+                return false; /* it has none */
         /* The pidfd stays, somebody may be polling it. */
         old = *process;
         *process = *fresh;

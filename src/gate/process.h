@@ -47,8 +47,8 @@ DEFINE_CLEANUP(Process *, process_free)
 /* Whether that very process, not a successor of its pid, still lives. */
 bool process_is_alive(const Process *process);
 
-/* Read it again if it has another command by now: after an exec it is still the same process.
- * Returns whether anything changed. */
+/* Read it again if it has another command by now, or arguments at last: after an exec it is still
+ * the same process. Returns whether anything changed. */
 bool process_refresh(Process *process);
 
 /* The parent, and when pid started (as Process.start), which tells it from another process that

@@ -262,14 +262,16 @@ START_TEST(holder_that_becomes_another_program) {
         run_for(50 * USEC_PER_MSEC);
         ck_assert_int_eq(write(child.tell, "c", 1), 1);
         n_changes = 0;
-        while (strcmp(holder->process->command, "sleep") != 0) {
+        /* Within the exec there is a moment without arguments. */
+        while (strcmp(holder->process->command, "sleep") != 0 || !holder->process->cmdline) {
                 ck_assert_int_ge(sd_event_run(event, PROMPTLY), 1);
                 holder = expect(1, false);
         }
         ck_assert_str_eq(holder->process->cmdline, "sleep 60");
         ck_assert_uint_eq(holder->since, since);
         run_for(100 * USEC_PER_MSEC);
-        ck_assert_int_eq(n_changes, 1);
+        ck_assert_int_ge(n_changes, 1);
+        ck_assert_int_le(n_changes, 2);
         child_kill(&child);
         expect(0, false);
 }

@@ -153,6 +153,49 @@ START_TEST(hostile_arguments) {
 }
 END_TEST
 
+/* Where the kernel reads the arguments of this process: proc_pid_stat(5), fields 48 and 49. */
+static char *own_arguments(size_t *ret_size) {
+        unsigned long start = 0, end = 0;
+        FILE *file = fopen("/proc/self/stat", "re");
+        int field = 1, c;
+
+        while (field < 48 && (c = getc(file)) != EOF)
+                field += c == ' ';
+        if (fscanf(file, "%lu %lu", &start, &end) != 2 || end <= start)
+                _exit(1);
+        (void) fclose(file);
+        *ret_size = end - start;
+        return (char *) start; // NOLINT(performance-no-int-to-ptr)
+}
+
+static void get_arguments_late(void *data) {
+        size_t size;
+        char *arguments = own_arguments(&size);
+
+        (void) data;
+        memset(arguments, 0, size);
+        child_ready();
+        child_wait();
+        memset(arguments, 'x', size - 1);
+        child_ready();
+        child_wait();
+}
+
+START_TEST(arguments_come_late) {
+        _cleanup_(process_freep) Process *process = NULL;
+        Child child = child_start(get_arguments_late, NULL);
+
+        ck_assert_int_eq(process_new(child.pid, &process), 0);
+        ck_assert_ptr_null(process->cmdline);
+        ck_assert(!process_refresh(process));
+        child_continue(&child);
+        ck_assert(process_refresh(process));
+        ck_assert_ptr_nonnull(strstr(process->cmdline, "xxxx"));
+        ck_assert(!process_refresh(process));
+        child_end(&child);
+}
+END_TEST
+
 START_TEST(long_arguments) {
         _cleanup_(process_freep) Process *process = NULL;
         char many[30000];
@@ -424,6 +467,7 @@ int main(void) {
         tcase_add_test(tcase, process_is_shared);
         tcase_add_loop_test(tcase, hostile_command, 0, ELEMENTSOF(commands));
         tcase_add_test(tcase, hostile_arguments);
+        tcase_add_test(tcase, arguments_come_late);
         tcase_add_test(tcase, long_arguments);
         tcase_add_test(tcase, zombie_is_gone);
         tcase_add_test(tcase, thread_is_no_process);
