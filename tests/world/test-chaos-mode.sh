@@ -58,5 +58,5 @@ for time in never $(scaled '' 2s); do
         calm "away for $time"
 done
 stop_daemon
-check_equal "no sanitizer complains at the end" "" "$(cat "$scratch"/reports/* 2>/dev/null)"
+check_equal "no sanitizer complains at the end" "" "$(complaints)"
 finish

@@ -93,5 +93,5 @@ for time in 0 $(scaled '' '100ms 2s') never; do
         calm "re-enumeration takes $time"
 done
 stop_daemon
-check_equal "no sanitizer complains at the end" "" "$(cat "$scratch"/reports/* 2>/dev/null)"
+check_equal "no sanitizer complains at the end" "" "$(complaints)"
 finish

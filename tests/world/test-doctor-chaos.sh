@@ -114,5 +114,5 @@ doctor_landed "doctor, without the daemon half way" '0|22'
 sim set 1 latency=0
 calm "doctor, without the daemon half way"
 stop_daemon
-check_equal "no sanitizer complains at the end" "" "$(cat "$scratch"/reports/* 2>/dev/null)"
+check_equal "no sanitizer complains at the end" "" "$(complaints)"
 finish
