@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "bus/names.h"
@@ -12,7 +13,8 @@
 #include "ctl/lease-private.h"
 #include "ctl/properties.h"
 
-#define CHECK_TIMEOUT   (10 * USEC_PER_SEC)
+#define CHECK_TIMEOUT   (30 * USEC_PER_SEC)
+#define CHECK_PATIENCE  (5 * USEC_PER_SEC)
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
 
 bool client_lease_is_held(const ClientLease *lease) {
@@ -208,7 +210,7 @@ const char *client_lease_path(const ClientLease *lease) {
         return lease->path;
 }
 
-int client_lease_check(ClientLease *lease, bool *ret_answers) {
+static int check_once(ClientLease *lease, sd_bus_error *reterr, bool *ret_answers) {
         static const Property table[] = { { "Answers", "b", 0 } };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *answer = NULL;
         int r = sd_bus_message_new_method_call(lease->bus, &call, STLINKD_BUS_NAME, lease->path,
@@ -217,8 +219,29 @@ int client_lease_check(ClientLease *lease, bool *ret_answers) {
         if (r >= 0)
                 r = sd_bus_message_append(call, "sa{sv}", "check", 0);
         if (r >= 0)
-                r = sd_bus_call(lease->bus, call, CHECK_TIMEOUT, NULL, &answer);
+                r = sd_bus_call(lease->bus, call, CHECK_TIMEOUT, reterr, &answer);
         return r < 0 ? r : properties_read(answer, table, ELEMENTSOF(table), ret_answers);
+}
+
+/* The daemon ended meanwhile, or somebody is not quite off the probe: the daemon's own worker, too,
+ * which goes on for a moment when the daemon has been killed. */
+static bool is_passing(const sd_bus_error *error) {
+        return sd_bus_error_has_names(error, SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN,
+                                      SD_BUS_ERROR_NAME_HAS_NO_OWNER, STLINKD_ERROR_BUSY);
+}
+
+int client_lease_check(ClientLease *lease, bool *ret_answers) {
+        const struct timespec pause = { .tv_nsec = 200000000 };
+        Usec end = usec_add(now_usec(CLOCK_MONOTONIC), CHECK_PATIENCE);
+
+        for (;;) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                int r = check_once(lease, &error, ret_answers);
+
+                if (r >= 0 || !is_passing(&error) || now_usec(CLOCK_MONOTONIC) >= end)
+                        return r;
+                (void) nanosleep(&pause, NULL);
+        }
 }
 
 int client_lease_open(ClientLease *lease, sd_bus_error *reterr, int *ret_fd) {

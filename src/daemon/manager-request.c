@@ -8,6 +8,8 @@
 #include "daemon/access.h"
 #include "daemon/manager-internal.h"
 
+#define LETTING_GO (1 * USEC_PER_SEC)
+
 /* --- who may, where there is no polkit ---------------------------------------------------- */
 
 /* As the rule for polkit that we ship: what the group may, and what is for administrators. */
@@ -83,15 +85,25 @@ static int check_parts(const Probe *probe, const AcquireOptions *options, sd_bus
         return 0;
 }
 
-/* A caller who does not want to wait still waits for our own worker, which needs milliseconds;
- * everything else is his decision. */
+/* A program that ends is nobody's holder any more before the kernel has given up its claim. */
+static bool is_being_let_go(const ProbeEntry *probe) {
+        size_t n = 0;
+
+        if (!probe->node || !gate_node_is_claimed(probe->node))
+                return false;
+        (void) gate_node_holders(probe->node, &n);
+        return n == 0;
+}
+
+/* A caller who does not want to wait still waits for our own worker, which needs milliseconds, and
+ * for somebody who is leaving; everything else is his decision. */
 static Usec find_deadline(ProbeEntry *probe, LeaseEntry *entry, Usec wait, Usec now) {
         entry->impatient = wait == 0;
         if (wait > 0)
                 return usec_add(now, wait);
-        return probe_entry_is_being_read(probe)
-                       ? usec_add(now, 2 * probe->manager->config->job_timeout)
-                       : 0;
+        if (probe_entry_is_being_read(probe))
+                return usec_add(now, 2 * probe->manager->config->job_timeout);
+        return is_being_let_go(probe) ? usec_add(now, LETTING_GO) : 0;
 }
 
 static int refuse_request(Manager *manager, const Probe *probe, const LeaseEntry *entry, int r,

@@ -198,6 +198,11 @@ static void task_finish(Task *task, const JobResult *result, int *fd) {
         ProbeEntry *probe = task->probe;
 
         task->job = NULL;
+        /* By whom is what everybody wants to know. */
+        if (result->error == -EBUSY && probe->node) {
+                (void) gate_node_rescan(probe->node);
+                probe_entry_update(probe);
+        }
         if (task->kind == JOB_IDENTIFY)
                 identify_done(task, result);
         else if (task->kind == JOB_OPEN)

@@ -81,9 +81,31 @@ static int error_from_transfer(enum libusb_transfer_status status) {
         }
 }
 
-static int usb_claim(UsbTransport *t) {
-        int r = node_claim(t->fd, DEBUG_INTERFACE); /* libusb would blur why it failed */
+/* Sleep until deadline, cancellation, or an event on the first n_fds of libusb's. */
+static int usb_poll(UsbTransport *t, nfds_t n_fds, Usec deadline) {
+        struct pollfd fds[POLL_FDS_MAX + 1];
+        Usec now = now_usec(CLOCK_MONOTONIC);
+        Usec span = deadline > now ? deadline - now : 0;
+        struct timespec ts = { .tv_sec = (time_t) (span / USEC_PER_SEC),
+                               .tv_nsec = (long) (span % USEC_PER_SEC) * 1000 };
+        nfds_t n = 0;
 
+        for (; n < n_fds; n++)
+                fds[n] = t->fds[n];
+        if (t->cancel_fd >= 0 && !t->base.ignore_cancel)
+                fds[n++] = (struct pollfd){ .fd = t->cancel_fd, .events = POLLIN };
+
+        if (ppoll(fds, n, deadline == USEC_INFINITY ? NULL : &ts, NULL) < 0)
+                return errno == EINTR ? 0 : -errno;
+        return n > n_fds && fds[n_fds].revents != 0 ? -ECANCELED : 0;
+}
+
+/* Not for somebody who has gone: it may be another's turn already. */
+static int usb_claim(UsbTransport *t) {
+        int r = usb_poll(t, /* n_fds= */ 0, /* deadline= */ 0);
+
+        if (r >= 0)
+                r = node_claim(t->fd, DEBUG_INTERFACE); /* libusb would blur why it failed */
         if (r < 0)
                 return r;
         t->claimed = true;
@@ -105,25 +127,6 @@ static void usb_release(UsbTransport *t) {
 
 static Usec usb_claim_ends(const UsbTransport *t) {
         return t->claim_budget > 0 ? usec_add(t->claimed_at, t->claim_budget) : USEC_INFINITY;
-}
-
-/* Sleep until deadline, cancellation, or an event on the first n_fds of libusb's. */
-static int usb_poll(UsbTransport *t, nfds_t n_fds, Usec deadline) {
-        struct pollfd fds[POLL_FDS_MAX + 1];
-        Usec now = now_usec(CLOCK_MONOTONIC);
-        Usec span = deadline > now ? deadline - now : 0;
-        struct timespec ts = { .tv_sec = (time_t) (span / USEC_PER_SEC),
-                               .tv_nsec = (long) (span % USEC_PER_SEC) * 1000 };
-        nfds_t n = 0;
-
-        for (; n < n_fds; n++)
-                fds[n] = t->fds[n];
-        if (t->cancel_fd >= 0 && !t->base.ignore_cancel)
-                fds[n++] = (struct pollfd){ .fd = t->cancel_fd, .events = POLLIN };
-
-        if (ppoll(fds, n, deadline == USEC_INFINITY ? NULL : &ts, NULL) < 0)
-                return errno == EINTR ? 0 : -errno;
-        return n > n_fds && fds[n_fds].revents != 0 ? -ECANCELED : 0;
 }
 
 static int usb_pause(Transport *transport, Usec span) {

@@ -11,11 +11,13 @@ says() { # REGEX: the monitor has printed such a line, whole
         grep -qE -- "^[0-9:]{8}  $1\$" "$scratch/monitor.log"
 }
 
-# together LINE...: as tell, and all signals reach the monitors at once.
+# together LINE...: as tell, and the monitors find all signals there at once; the bus has passed
+# them on when it passes an answer on.
 together() {
-        kill -STOP "${lib_pids[0]}" # the bus
+        kill -STOP "$monitor" "$json"
         tell "$@"
-        kill -CONT "${lib_pids[0]}"
+        ctl list
+        kill -CONT "$monitor" "$json"
 }
 
 id=066EFF303435554157102345
@@ -26,6 +28,7 @@ monitor=$spawned
 check_soon "what is there is told first, into a file, too" 20 \
         says "$id  is there: ST-LINK V2-1 at port 1-1.2, free"
 spawn json "$TOP_BUILDDIR/stlinkctl" monitor --json
+json=$spawned
 wait_until 20 test -s "$scratch/json.log"
 
 tell 'probe a' 'set Firmware V2J45M31' 'changed Firmware'

@@ -24,9 +24,10 @@ mkdir -p "$scratch/reports"
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:log_path=$scratch/reports/asan:exitcode=98"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS-}:log_path=$scratch/reports/ubsan:halt_on_error=1:exitcode=98"
 
-# LeakSanitizer's word about a thread that ends while it looks is none.
+# LeakSanitizer's words about a thread that ends while it looks are none.
 complaints() {
-        cat "$scratch"/reports/* 2>/dev/null | grep -v '^==[0-9]*==Unable to get registers from thread [0-9]*\.$'
+        cat "$scratch"/reports/* 2>/dev/null |
+                grep -vE '^==[0-9]+==(Unable to get registers from thread|Running thread .* was not suspended)'
 }
 
 scaled() {

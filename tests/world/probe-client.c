@@ -142,7 +142,7 @@ static int connect_session(ProbeSession *session) {
 
 static void connect_fd(int fd, int cancel_fd) {
         _cleanup_(probe_session_freep) ProbeSession *session = NULL;
-        ProbeSessionOptions options = { .timeout_ms = TIMEOUT_MS,
+        ProbeSessionOptions options = { .timeout_ms = cancel_fd >= 0 ? 60000 : TIMEOUT_MS,
                                         .may_leave_loader = true,
                                         .cancel_fd = cancel_fd };
         int r = probe_session_open(fd, &options, &session);

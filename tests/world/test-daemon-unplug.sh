@@ -8,7 +8,7 @@
 need openocd
 enter_world v2:mode=mass,serial=066DFF000000000000000001 v2-1:serial=066DFF000000000000000002
 one=066DFF000000000000000001 two=066DFF000000000000000002
-start_daemon '[Probes]' 'AwayTimeout=4s'
+start_daemon '[Probes]' 'AwayTimeout=8s'
 check_soon "the probe is identified" 10 is $one free
 
 sim unplug 1

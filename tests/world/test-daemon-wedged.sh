@@ -10,7 +10,7 @@ one=066DFF000000000000000001 two=066DFF000000000000000002
 sim unplug 1
 sim set 1 state=wedged
 sim plug 1
-start_daemon '[Probes]' 'JobTimeout=2s'
+start_daemon '[Probes]' 'JobTimeout=4s'
 check_soon "the healthy probe is identified" 10 is $two free
 check "status answers while the other hangs" ctl status
 check_soon "the wedged probe is given up" 30 is $one not-answering

@@ -62,7 +62,7 @@ wait $holder 2>/dev/null
 check_soon "it is free again" 20 is $one free
 
 # --- away ---
-sim set 1 reenumerate=3s
+sim set 1 reenumerate=4500ms
 "$TOP_BUILDDIR/stlinkctl" mode $one loader 2>"$scratch/mode.err" &
 switching=$!
 check_soon "meanwhile it is switching" 20 is $one switching

@@ -8,7 +8,7 @@
 need st-flash openocd
 enter_world v2:mode=mass,serial=066DFF000000000000000001 v2-1:serial=066DFF000000000000000002
 one=066DFF000000000000000001 two=066DFF000000000000000002
-start_daemon '[Probes]' 'JobTimeout=2s'
+start_daemon '[Probes]' 'JobTimeout=4s'
 check_soon "the probes are there" 20 eval "is $one free && is $two free"
 
 wedge() { # ID: what the daemon marks it with
