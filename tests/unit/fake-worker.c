@@ -64,7 +64,7 @@ int main(void) {
         if (is(&request, "crash"))
                 abort();
         if (is(&request, "slow"))
-                (void) usleep(100000);
+                (void) usleep(250000);
         if (is(&request, "busy"))
                 result.error = -EBUSY;
         if (is(&request, "closed"))

@@ -8,7 +8,7 @@
 /* A gate, and a node for it in a folder of its own. */
 
 /* Deadlines are ten times what is promised. */
-#define PROMPTLY (10 * USEC_PER_SEC)
+#define PROMPTLY (60 * USEC_PER_SEC)
 
 extern char folder[64], node_path[96], interface_path[96], driver_path[128];
 extern sd_event *event;

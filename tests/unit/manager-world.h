@@ -84,6 +84,10 @@ void client_acquire_bound(Client *client, const char *probe, Answer *answer, con
 void client_lease_word(Client *client, const char *path, const char *method, const char *word,
                        Answer *answer);
 
+/* Without a turn of the loop, until the bus has passed on all that a client has sent: the daemon
+ * finds it in one piece. */
+void client_pass_on(Client *client);
+
 /* A property, a string, a number or strings with spaces between them, as anybody sees it now; ""
  * when there is no such object. */
 void client_get(Client *client, const char *path, const char *interface, const char *property,

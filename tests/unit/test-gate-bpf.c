@@ -492,7 +492,7 @@ END_TEST
 static TCase *new_case(Suite *suite, const char *name) {
         TCase *tests = tcase_create(name);
 
-        tcase_set_timeout(tests, 60);
+        tcase_set_timeout(tests, 300);
         tcase_add_checked_fixture(tests, gate_bpf_start_world, gate_bpf_stop_world);
         suite_add_tcase(suite, tests);
         return tests;

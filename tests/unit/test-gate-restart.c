@@ -187,7 +187,7 @@ int main(void) {
         Suite *suite = suite_create("gate-restart");
         TCase *tests = tcase_create("restart");
 
-        tcase_set_timeout(tests, 60);
+        tcase_set_timeout(tests, 300);
         tcase_add_checked_fixture(tests, gate_bpf_start_world, gate_bpf_stop_world);
         tcase_add_test(tests, a_restart_keeps_it_armed);
         tcase_add_test(tests, what_is_not_bound_again_is_open);

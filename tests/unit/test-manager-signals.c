@@ -61,16 +61,6 @@ static void listen_to(Client *client, Heard *heard) {
         world_settle(&world, 50);
 }
 
-/* Without a turn of the loop, until the bus has passed on all that a client has sent: the daemon
- * finds it in one piece. */
-static void pass_on(Client *client) {
-        ck_assert_int_ge(sd_bus_call_method(client->bus, "org.freedesktop.DBus",
-                                            "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                            "GetId", NULL, NULL, ""),
-                         0);
-        (void) usleep(20000);
-}
-
 static unsigned position(const Answer *lease) {
         char buffer[64];
 
@@ -137,7 +127,7 @@ START_TEST(test_burst) {
         client_lease(&alice, first.path, "Release", &released);
         client_acquire(&alice, ID, &second, NULL);
         client_lease(&alice, STLINKD_LEASE_PATH "/2", "Release", &again);
-        pass_on(&alice);
+        client_pass_on(&alice);
         wait_for(&released, "");
         wait_for(&second, "");
         wait_for(&again, "");
@@ -165,7 +155,7 @@ START_TEST(test_change_of_a_new_one) {
         heard.last = STLINKD_LEASE_PATH "/2";
         client_acquire(&alice, ID, &second, WAIT, NEVER, "waiting", "s", "object", NULL);
         client_lease(&alice, first.path, "Release", &released);
-        pass_on(&alice);
+        client_pass_on(&alice);
         wait_for(&second, "");
         wait_for(&released, "");
         ck_assert_str_eq(second.path, heard.last);
@@ -272,7 +262,7 @@ START_TEST(test_flood) {
                 sd_bus_message_unref(ping);
         }
         client_acquire(&alice, "nobody", &last, NULL);
-        pass_on(&alice);
+        client_pass_on(&alice);
         wait_for(&last, "UnknownObject");
         ck_assert_uint_eq(heard.added, 1);
         wait_for(&first, "");

@@ -169,7 +169,7 @@ START_TEST(test_force) {
         wait_for(&lease, "");
         client_acquire(&bob, ID, &next, WAIT, NEVER, NULL);
         wait_leases(2);
-        ck_assert_str_eq(take_back(&bob, &lease, "", 200 * USEC_PER_MSEC), "");
+        ck_assert_str_eq(take_back(&bob, &lease, "", 3 * USEC_PER_SEC), "");
         ck_assert_str_eq(get(&lease, "State"), "asked");
         ck_assert(!next.done);
         wait_for(&next, "");

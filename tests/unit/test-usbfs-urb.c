@@ -178,8 +178,10 @@ static void on_alarm(int signal) {
         (void) signal;
 }
 
-static void interrupt_in(unsigned ms) {
-        const struct itimerval in = { .it_value.tv_usec = (long) ms * 1000 };
+/* Again and again, as the first may come before the call; 0: no more. */
+static void interrupt_every(unsigned ms) {
+        const struct timeval every = { .tv_usec = (long) ms * 1000 };
+        const struct itimerval in = { .it_value = every, .it_interval = every };
         const struct sigaction action = { .sa_handler = on_alarm };
 
         sigaction(SIGALRM, &action, NULL);
@@ -203,10 +205,10 @@ START_TEST(test_calls_that_block) {
         ck_assert_uint_ge(now_usec(CLOCK_MONOTONIC) - before, 50 * USEC_PER_MSEC);
 
         in.timeout = 0;
-        interrupt_in(50);
+        interrupt_every(50);
         ck_assert_int_eq(io(fd, USBDEVFS_BULK, &in), -EINTR);
-        interrupt_in(50);
         ck_assert_int_eq(request(fd, FAKE_REQUEST_NEVER, 0), -EINTR);
+        interrupt_every(0);
         /* It is over, and the endpoint free again. */
         ck_assert_int_eq(io(fd, USBDEVFS_BULK, &out), 6);
         in.timeout = 50;
@@ -229,8 +231,9 @@ START_TEST(test_blocking_reap) {
         int fd = open_node(NODE);
         pthread_t thread;
 
-        interrupt_in(50);
+        interrupt_every(50);
         ck_assert_int_eq(io(fd, USBDEVFS_REAPURB, &got), -EINTR);
+        interrupt_every(0);
         ck_assert_int_eq(submit(fd, &urb, 0x81, data, 4), 0);
         ck_assert_int_eq(pthread_create(&thread, NULL, write_later, &fd), 0);
         ck_assert_int_eq(io(fd, USBDEVFS_REAPURB, &got), 0);
@@ -303,7 +306,7 @@ START_TEST(test_unplug) {
 END_TEST
 
 static void *leave_later(void *userdata) {
-        usleep(50000);
+        usleep(1000000);
         (void) request(*(int *) userdata, FAKE_REQUEST_LEAVE, 0);
         return NULL;
 }

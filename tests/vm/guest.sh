@@ -79,6 +79,8 @@ probes() {
         local spec args=()
         for spec in "$@"; do args+=(-p "$spec"); done
         modprobe vhci_hcd
+        # The kernel takes its time to part with those of the last test.
+        wait_until 60 plugged 0 || fail "the last probes are gone"
         spawn stlinksim stlinksim usbip "${args[@]}" --attach --control "$scratch/control"
         # shellcheck disable=SC2034 # for tests
         simulator=$spawned

@@ -25,6 +25,7 @@ at_exit systemctl unmask --runtime stlinkd.service
 only_our_rules
 seat_of visitor
 
+check_soon "no probe is there" 60 plugged 0
 doctor root
 check_equal "without a probe" 3 "$code"
 echo '<3>usb 9-1: device descriptor read/64, error -71' >/dev/kmsg

@@ -17,10 +17,10 @@ openocd_here() {
 systemctl stop stlinkd
 probes "v2-1:target=f411"
 node=$(udev_property "$(sysfs_of_probes)" DEVNAME)
-check_soon "the probe starts the daemon" 30 unit_is stlinkd active
+check_soon "the probe starts the daemon" 60 unit_is stlinkd active
 check_equal "as an ordinary user it has the gate that binds" 's "bpf"' "$(manager Gate)"
 check_equal "and says so" 's "binding"' "$(manager Enforcement)"
-check_soon "the probe was read" 30 eval 'stlinkctl status | grep -q V2J'
+check_soon "the probe was read" 60 eval 'stlinkctl status | grep -q V2J'
 
 check "without a lease root opens the node" eval "true <>$node"
 exec 8<>"$node" # a descriptor from before the lease
@@ -51,7 +51,7 @@ check_equal "the holder ends well" 0 "$?"
 check_no_match "and met no error" '^Error' "$(cat "$scratch/holder.log")"
 check "what it read is the same before and after" cmp "$scratch/first" "$scratch/second"
 
-check_soon "after the lease root opens the node again" 20 eval "true <>$node"
+check_soon "after the lease root opens the node again" 60 eval "true <>$node"
 check "and the old descriptor is of use" python3 -c 'import fcntl; fcntl.ioctl(8, 0x8004551a, bytearray(4))'
 exec 8>&-
 run st-info --probe
@@ -62,7 +62,7 @@ check_match "and st-info" 'root: st-info .*was kept from' "$log"
 check_no_match "it logged no error" ' (error|Failed|failed|Cannot)' "$log"
 
 spawn holder stlinkctl run -- sleep 100
-check_soon "another lease" 20 eval "! true <>$node"
+check_soon "another lease" 60 eval "! true <>$node"
 systemctl stop stlinkd
-check_soon "the gate goes with the daemon" 30 eval "true <>$node"
+check_soon "the gate goes with the daemon" 60 eval "true <>$node"
 finish

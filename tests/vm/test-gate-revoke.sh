@@ -26,7 +26,7 @@ for gate in bpf poll; do
         check_soon "$gate: the daemon is there" 60 identified 1
         check_equal "$gate: that is how uses are seen" "s \"$gate\"" \
                 "$(busctl get-property io.github.stlinkd1 /io/github/stlinkd1 io.github.stlinkd1.Manager Gate)"
-        spawn "$name" setpriv --reuid=labuser --regid=labuser --init-groups "$keeper" "$object" 5000000
+        spawn "$name" setpriv --reuid=labuser --regid=labuser --init-groups "$keeper" "$object" 15000000
         client=$spawned
         check_soon "$gate: a client has the debug interface claimed" 60 grep -q '^claimed' "$scratch/$name.log"
         run stlinkctl run --wait=120 -- st-info --probe

@@ -27,14 +27,14 @@ systemctl daemon-reload
 systemctl stop stlinkd
 probes "v2-1:target=f411"
 node=$(udev_property "$(sysfs_of_probes)" DEVNAME)
-check_soon "with the drop-in the daemon starts" 30 unit_is stlinkd active
+check_soon "with the drop-in the daemon starts" 60 unit_is stlinkd active
 check_equal "and watches by fanotify" 's "fanotify"' "$(gate)"
-check_soon "the probe is identified" 30 shows "V2J[0-9]+"
+check_soon "the probe is identified" 60 shows "V2J[0-9]+"
 
 spawn squatter hold "$node"
-check_soon "who opens the node is named" 10 shows "sleep.*$spawned|$spawned.*sleep"
+check_soon "who opens the node is named" 60 shows "sleep.*$spawned|$spawned.*sleep"
 kill -KILL "$spawned"
-check_soon "and gone once killed" 10 eval '! shows sleep'
+check_soon "and gone once killed" 60 eval '! shows sleep'
 
 rm "$dropin"
 printf '[Daemon]\nGate=poll\n' >/run/stlinkd.conf
@@ -42,9 +42,9 @@ systemctl daemon-reload
 systemctl restart stlinkd
 check_equal "without it the daemon can look through /proc" 's "poll"' "$(gate)"
 spawn squatter hold "$node"
-check_soon "who opens the node is named there too" 10 shows "sleep.*$spawned|$spawned.*sleep"
+check_soon "who opens the node is named there too" 60 shows "sleep.*$spawned|$spawned.*sleep"
 kill -KILL "$spawned"
-check_soon "and gone once killed, too" 10 eval '! shows sleep'
+check_soon "and gone once killed, too" 60 eval '! shows sleep'
 sim unplug 1
 systemctl stop stlinkd
 rm /run/stlinkd.conf

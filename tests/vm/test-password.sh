@@ -21,6 +21,11 @@ agents() {
         pgrep -x -c pkttyagent
 }
 
+# The agent throws away what was typed before it has switched the terminal's echo off.
+is_silent() {
+        stty -a -F "/dev/$(ps -o tty= -C pkttyagent | tr -d ' ')" | grep -q -- ' -echo '
+}
+
 chmod 755 "$scratch"
 echo root:Zwiebelkuchen | chpasswd
 probes "v2-1:target=f411"
@@ -30,6 +35,7 @@ check_soon "the probe is identified" 60 identified 1
 work_with() {
         at_terminal "$1" 'stlinkctl run -- sh -c "echo work is done"'
         check_soon "$1: he is asked for a password" 60 grep -q 'Password: *$' "$scratch/$1.log"
+        check_soon "$1: which nobody will see" 60 is_silent
         printf '%s\n' "$2" >"$scratch/$1.in"
         run wait "$spawned"
         output=$(<"$scratch/$1.log")

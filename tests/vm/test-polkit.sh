@@ -24,7 +24,7 @@ set_rule() { # BODY of a function of action and subject
 }
 
 probes "v2-1:target=f411,serial=$serial"
-check_soon "the daemon runs" 30 unit_is stlinkd active
+check_soon "the daemon runs" 60 unit_is stlinkd active
 check_soon "the probe is identified" 60 eval 'as_user visitor stlinkctl list | grep -q "V2J.*free"'
 run pkaction --verbose --action-id io.github.stlinkd1.lease
 check_match "polkit knows the action" 'implicit active: +yes' "$output"
@@ -42,7 +42,7 @@ run as_user visitor stlinkctl status
 check_match "looking is free" "State: free" "$output"
 
 exec 9<>"$(as_user visitor stlinkctl list --json | sed -n 's/.*"node": *"\(.*\)",/\1/p')"
-check_soon "root's shell has it open" 30 eval 'holders visitor 0 | grep -q Command'
+check_soon "root's shell has it open" 60 eval 'holders visitor 0 | grep -q Command'
 check_no_match "its command line is not for others" Cmdline "$(holders visitor 0)"
 run holders labuser 1 see-all b true
 check_match "not even for those who ask" 'InteractiveAuthorizationRequired|Interactive|password' "$output"
