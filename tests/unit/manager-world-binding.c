@@ -25,7 +25,7 @@ int gate_binding_error(const Gate *gate) {
 
 bool gate_node_is_bound(const GateNode *node) {
         (void) node;
-        return false;
+        return binds && n_bound > 0;
 }
 
 int gate_node_bind(GateNode *node, GateTag tag) {

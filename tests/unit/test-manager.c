@@ -376,6 +376,27 @@ START_TEST(test_acquire_while_being_read) {
 }
 END_TEST
 
+/* Whoever has it open when the gate is shut may have a claim under way, and is the only one. */
+START_TEST(test_claim_under_way_is_taken) {
+        pid_t init = 1;
+        Answer first, second;
+
+        fake_binding(0);
+        plug(NODE);
+        client_acquire(&alice, ID, &first, NULL);
+        wait_for(&first, "");
+        ck_assert_str_eq(worker_log(), "identify-begins identify-ends");
+        answer_clear(&first);
+        wait_state(ID, "free");
+        fake_use(NODE, &init, 1, false);
+        wait_state(ID, "in-use");
+        client_acquire(&alice, ID, &second, NULL);
+        wait_for(&second, "");
+        ck_assert_str_eq(worker_log(), "identify-begins identify-ends close-begins close-ends");
+        answer_clear(&second);
+}
+END_TEST
+
 /* A probe that could not be read because a stranger had it is read when he leaves, and only then
  * given to whoever waits: his tool would else find it claimed by our worker. */
 START_TEST(test_read_before_granted) {
@@ -471,6 +492,7 @@ int main(void) {
         tcase_add_test(tcase, test_stranger);
         tcase_add_test(tcase, test_member_outlives_lease);
         tcase_add_test(tcase, test_acquire_while_being_read);
+        tcase_add_test(tcase, test_claim_under_way_is_taken);
         tcase_add_test(tcase, test_read_before_granted);
         tcase_add_test(tcase, test_bad_options);
         suite_add_tcase(suite, tcase);
