@@ -163,13 +163,14 @@ check_soon "the probe comes back" 30 state 1-2 free
 spawn monitor "$TOP_BUILDDIR/stlinkctl" monitor
 check_soon "monitor begins with what is there" 20 grep -q "$second  is there" "$scratch/monitor.log"
 rm "$scratch/go"
-background stopped "$TOP_BUILDDIR/stlinkctl" run -p 1-2 -- sh -c "until [ -e $scratch/go ]; do sleep 0.1; done; exit 6"
+background stopped "$TOP_BUILDDIR/stlinkctl" run -p 1-2 -- sh -c "echo began; until [ -e $scratch/go ]; do sleep 0.1; done; exit 6"
 stopped=$job
 check_soon "monitor tells it" 20 grep -q "$second  leased to stlinkctl (PID $stopped)" "$scratch/monitor.log"
+wait_until 20 grep -q began "$scratch/stopped.out"
 kill "$daemon"
 ended "$daemon"
 check_equal "the daemon ends well" 0 "$status"
-check_soon "a daemon that stops ends the lease" 20 \
+check_soon "a daemon that stops ends the lease" 60 \
         grep -q 'The lease is lost: stlinkd has stopped' "$scratch/stopped.err"
 touch "$scratch/go"
 ended "$stopped"
