@@ -223,17 +223,10 @@ static void note_detached(const LeaseEntry *entry, const Probe *probe, const Pro
         manager_note_conflict(entry->manager, probe, &conflict);
 }
 
-static bool has_stranger(const ProbeEntry *entry) {
-        for (size_t i = 0; i < entry->n_members; i++)
-                if (entry->members[i].lease == 0)
-                        return true;
-        return false;
-}
-
 /* A claim of somebody who has it open may have passed the gate just before that was shut, and come
  * to be only now. */
-static bool may_be_claimed(const ProbeEntry *entry) {
-        return gate_node_has_claim(entry->node) || has_stranger(entry);
+static bool may_be_claimed(const ProbeEntry *entry, const Probe *probe) {
+        return gate_node_has_claim(entry->node) || probe->used;
 }
 
 bool lease_entry_clear(LeaseEntry *entry) {
@@ -245,13 +238,13 @@ bool lease_entry_clear(LeaseEntry *entry) {
 
         if (!lease || !probe || !probe_entry || !probe_entry->node ||
             !(lease->parts & PROBE_PART_DEBUG) || !gate_node_is_bound(probe_entry->node) ||
-            !may_be_claimed(probe_entry))
+            !may_be_claimed(probe_entry, probe))
                 return false;
         /* Now nobody else can claim it any more: who has it is looked up once. */
         (void) gate_node_rescan(probe_entry->node);
         probe_entry_update(probe_entry);
         observed = text_find_observed(manager, probe);
-        if (!may_be_claimed(probe_entry) || lease_entry_has_claim(entry) ||
+        if (!may_be_claimed(probe_entry, probe) || lease_entry_has_claim(entry) ||
             probe_entry_has_open_lease(probe_entry) ||
             task_new(probe_entry, JOB_CLOSE, entry->id, -EBADF, NULL) < 0)
                 return false;
