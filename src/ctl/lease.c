@@ -13,8 +13,8 @@
 #include "ctl/lease-private.h"
 #include "ctl/properties.h"
 
-#define CHECK_TIMEOUT   (30 * USEC_PER_SEC)
-#define CHECK_PATIENCE  (5 * USEC_PER_SEC)
+#define CHECK_TIMEOUT   (30 * USEC_PER_SEC) /* of one question: a probe that is silent takes long */
+#define CHECK_PATIENCE  (5 * USEC_PER_SEC)  /* with a daemon that went meanwhile, or is busy */
 #define RELEASE_TIMEOUT (2 * USEC_PER_SEC)
 
 bool client_lease_is_held(const ClientLease *lease) {

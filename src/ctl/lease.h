@@ -72,7 +72,9 @@ const char *client_lease_ended(const ClientLease *lease);
 /* Who asked for it since this was called last; the caller has it then. */
 bool client_lease_take_asked(ClientLease *lease, ClientLeaseAsked *ret);
 
-/* Have the probe asked what it is. 0 with the answer, or the error of Lease.Recover. */
+/* Have the probe asked what it is; an answer that was left in it is thrown away. Waits some seconds
+ * for a daemon that goes meanwhile, and for whoever is just letting go of the probe. 0 with whether
+ * it answers, or the error of Lease.Recover. */
 int client_lease_check(ClientLease *lease, bool *ret_answers);
 
 /* A descriptor of the probe's node; the caller closes it. Errors as those of Lease.Open. */

@@ -8,6 +8,7 @@
 #include "daemon/access.h"
 #include "daemon/manager-internal.h"
 
+/* For the kernel to give up the claims of a program that has ended. */
 #define LETTING_GO (1 * USEC_PER_SEC)
 
 /* --- who may, where there is no polkit ---------------------------------------------------- */
