@@ -376,6 +376,28 @@ START_TEST(test_acquire_while_being_read) {
 }
 END_TEST
 
+/* A program that has ended holds nothing any more, but the kernel has its claim for a moment. */
+START_TEST(test_claim_that_is_let_go) {
+        Answer first, second;
+
+        plug(NODE);
+        fake_use(NODE, NULL, 0, true);
+        wait_state(ID, "claimed");
+        client_acquire(&alice, ID, &first, NULL);
+        world_settle(&world, 50);
+        ck_assert(!first.done);
+        fake_use(NODE, NULL, 0, false);
+        wait_for(&first, "");
+        answer_clear(&first);
+        wait_state(ID, "free");
+        fake_use(NODE, NULL, 0, true);
+        wait_state(ID, "claimed");
+        client_acquire(&alice, ID, &second, NULL);
+        wait_for(&second, "Busy"); /* not for ever */
+        answer_clear(&second);
+}
+END_TEST
+
 /* Whoever has it open when the gate is shut may have a claim under way, and is the only one. */
 START_TEST(test_claim_under_way_is_taken) {
         pid_t init = 1;
@@ -492,6 +514,7 @@ int main(void) {
         tcase_add_test(tcase, test_stranger);
         tcase_add_test(tcase, test_member_outlives_lease);
         tcase_add_test(tcase, test_acquire_while_being_read);
+        tcase_add_test(tcase, test_claim_that_is_let_go);
         tcase_add_test(tcase, test_claim_under_way_is_taken);
         tcase_add_test(tcase, test_read_before_granted);
         tcase_add_test(tcase, test_bad_options);

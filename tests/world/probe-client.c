@@ -74,6 +74,16 @@ static JobResult run_job(JobKind kind, const char *node, int fd, int *ret_fd) {
         return result;
 }
 
+/* A daemon that goes away before its worker begins. */
+static void desert(const char *node) {
+        JobRequest request = make_request(JOB_IDENTIFY, node);
+        pid_t pid;
+        int socket = start_job(&request, -EBADF, &pid);
+
+        safe_close(socket);
+        (void) waitpid(pid, NULL, 0);
+}
+
 /* A daemon that goes away in the middle of a job. */
 static void abandon(const char *node) {
         JobRequest request = make_request(JOB_IDENTIFY, node);
@@ -200,12 +210,17 @@ int main(int argc, char **argv) {
 
         if (argc != 3) {
                 fprintf(stderr,
-                        "usage: %s abandon|identify|connect|cancel|lease|take|hold|litter NODE\n",
+                        "usage: %s abandon|desert|identify|connect|cancel|lease|take|hold|litter "
+                        "NODE\n",
                         argv[0]);
                 return EXIT_FAILURE;
         }
         if (strcmp(argv[1], "identify") == 0) {
                 identify(argv[2]);
+                return EXIT_SUCCESS;
+        }
+        if (strcmp(argv[1], "desert") == 0) {
+                desert(argv[2]);
                 return EXIT_SUCCESS;
         }
         if (strcmp(argv[1], "abandon") == 0) {

@@ -137,6 +137,20 @@ ended "$job"
 check_equal "and has his turn" 0 "$status"
 wait_until 10 is $one free
 
+# While run has a slow probe asked: its command does not meet what the worker leaves behind.
+sim set 1 latency=400ms
+background asking "$TOP_BUILDDIR/stlinkctl" run --probe $one -- touch "$scratch/began"
+wait_until 20 eval '! no_worker'
+kill_daemon
+sim set 1 latency=0
+sleep 0.5
+check "a command waits for the answer" test ! -e "$scratch/began"
+run_daemon
+ended "$job"
+check_equal "which the next daemon gives" 0 "$status"
+check "then it begins" test -e "$scratch/began"
+wait_until 10 is $one free
+
 # At any moment of the story.
 rounds=$((20 * ${TEST_SCALE:-1})) lost=0 doubled=0
 for ((i = 0; i < rounds; i++)); do

@@ -160,4 +160,7 @@ client_says "cancelled" error ECANCELED
 world v2-1:wedged '"$client" abandon $node'
 client_says "the worker of a daemon that is gone" exited 1
 check "the worker of a daemon that is gone does not wait a minute" test "$(value ms)" -lt 10000
+# shellcheck disable=SC2016 # for the world
+world v2-1 '"$client" desert $node; "$sim" ctl counters 1'
+check_match "one that comes too late leaves the probe to others" '^number=1 transfers=0 ' "$said"
 finish
