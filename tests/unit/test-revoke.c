@@ -347,6 +347,28 @@ START_TEST(test_crowd) {
 }
 END_TEST
 
+/* The probe is pulled out and does not come back. */
+START_TEST(test_gone_with_waiters) {
+        static Answer answers[50];
+        Answer held;
+
+        client_acquire(&alice, ID, &held, NULL);
+        wait_for(&held, "");
+        for (unsigned i = 0; i < ELEMENTSOF(answers); i++)
+                client_acquire(&bob, ID, &answers[i], WAIT, NEVER, NULL);
+        wait_leases(ELEMENTSOF(answers) + 1);
+        fake_unplug(PORT);
+        for (unsigned i = 0; i < ELEMENTSOF(answers); i++) {
+                wait_for(&answers[i], "Unplugged");
+                answer_clear(&answers[i]);
+        }
+        answer_clear(&held);
+        wait_state(ID, "");
+        plug(NODE);
+        wait_leases(0);
+}
+END_TEST
+
 /* More questions than the bus lets one have open, and as many that want no answer; nobody reads
  * what comes back. */
 static _Noreturn void flood(void) {
@@ -416,6 +438,7 @@ int main(void) {
         tcase_add_checked_fixture(crowd, begin_crowd, cast_end);
         tcase_set_timeout(crowd, 240);
         tcase_add_test(crowd, test_crowd);
+        tcase_add_test(crowd, test_gone_with_waiters);
         tcase_add_test(crowd, test_flood);
         suite_add_tcase(suite, crowd);
         runner = srunner_create(suite);
